@@ -1,0 +1,112 @@
+//! ImageNet classifiers, and backbones on their own.
+
+use crate::backbone::{self, Backbone};
+use crate::detection::StageTimes;
+use crate::layers::Linear;
+use crate::params::Scope;
+use crate::spec::{BackboneSpec, ModelSpec, Task};
+use crate::{Error, Prepared};
+use std::time::Instant;
+use tch::{Device, Kind, Tensor};
+
+/// A backbone, global average pooling and one linear layer; without the layer, just the backbone.
+#[derive(Debug)]
+pub struct Classifier {
+    spec: ModelSpec,
+    body: Box<dyn Backbone>,
+    last: Option<Linear>,
+    device: Device,
+    kind: Kind,
+}
+
+impl Classifier {
+    /// Builds the network of `spec` with the reference's parameter names in `scope`.
+    ///
+    /// # Errors
+    /// When `spec` is not of this kind.
+    pub fn new(scope: &Scope, spec: &ModelSpec, device: Device) -> Result<Self, Error> {
+        let Task::Classify { outputs } = spec.task else {
+            return Err(Error::Spec(format!("`{}` is not a classifier", spec.name)));
+        };
+        let body = backbone::build(scope, &spec.backbone);
+        let width = spec.backbone.stage_channels()[3];
+        let last = (outputs > 0).then(|| Linear::new(&scope.sub(last_layer(&spec.backbone)), width, outputs));
+        Ok(Self { spec: spec.clone(), body, last, device, kind: Kind::Float })
+    }
+
+    /// What this model is.
+    pub fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    /// Turns every layer to its inference life in `kind`.
+    ///
+    /// # Errors
+    /// libtorch's message.
+    pub fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
+        self.body.optimize(kind)?;
+        self.last.iter_mut().try_for_each(|l| l.optimize(kind))?;
+        self.kind = kind;
+        Ok(())
+    }
+
+    /// Probabilities of all classes for each prepared image.
+    ///
+    /// # Errors
+    /// When this is a backbone without a classifier, or libtorch fails.
+    pub fn classify(&self, inputs: &[Prepared]) -> Result<(Vec<Vec<f32>>, StageTimes), Error> {
+        let Some(last) = &self.last else {
+            return Err(Error::Spec(format!(
+                "the weights of `{}` have no classifier, only a backbone: use `vovdet features`",
+                self.spec.name
+            )));
+        };
+        let start = Instant::now();
+        let batch = self.spec.input.batch(inputs, self.device, self.kind)?;
+        let batched = Instant::now();
+        let probabilities = tch::no_grad(|| {
+            let maps = self.body.features(&batch)?;
+            let logits = last.forward(&pooled(&maps)?)?;
+            Ok::<_, Error>(logits.f_softmax(-1, Kind::Float)?.f_to_device(Device::Cpu)?)
+        })?;
+        let rows = Vec::<Vec<f32>>::try_from(&probabilities)?;
+        let times = StageTimes {
+            batch: (batched - start).as_secs_f64() * 1e3,
+            network: batched.elapsed().as_secs_f64() * 1e3,
+            postprocess: 0.0,
+        };
+        Ok((rows, times))
+    }
+
+    /// Feature maps by name, and `logits` when there is a classifier, for a batch `[N, 3, H, W]`.
+    ///
+    /// # Errors
+    /// When the tensor does not fit the network.
+    pub fn features(&self, batch: &Tensor) -> Result<Vec<(String, Tensor)>, Error> {
+        let batch = batch.f_to_device(self.device)?.f_to_kind(self.kind)?;
+        tch::no_grad(|| {
+            let maps = self.body.features(&batch)?;
+            let logits = self.last.as_ref().map(|last| last.forward(&pooled(&maps)?)).transpose()?;
+            let names = self.body.info().iter().map(|i| i.name.to_owned());
+            let named = names.zip(maps).chain(logits.map(|l| ("logits".to_owned(), l)));
+            named
+                .map(|(name, t)| Ok((name, t.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?)))
+                .collect()
+        })
+    }
+}
+
+/// Name of the last layer in the reference's files.
+pub(crate) fn last_layer(backbone: &BackboneSpec) -> &'static str {
+    match backbone {
+        BackboneSpec::Vovnet(_) => "classifier",
+        BackboneSpec::Resnet(_) => "fc",
+    }
+}
+
+fn pooled(maps: &[Tensor]) -> Result<Tensor, Error> {
+    let Some(last) = maps.last() else {
+        return Err(Error::Input("the backbone has no stages".into()));
+    };
+    Ok(last.f_mean_dim([2i64, 3].as_slice(), false, last.kind())?)
+}

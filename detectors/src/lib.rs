@@ -1,0 +1,37 @@
+//! Object detectors on libtorch: backbones (VoVNet V1 and V2, ResNet), necks and heads that are built from a
+//! [`ModelSpec`], filled from a checkpoint by strict loading, and run on images.
+//!
+//! ```no_run
+//! use vovdet_detectors::{LoadOptions, load};
+//! let checkpoint = vovdet_pretrained::Checkpoint::open("mask_rcnn.pth")?;
+//! let (model, report) = load(None, &checkpoint, &LoadOptions::default())?;
+//! let image = image::RgbImage::new(640, 480);
+//! let input = model.spec().input.prepare(&image)?;
+//! for detection in &model.as_detector().unwrap().predict(&[input])?.images[0] {
+//!     println!("{:?} {}", detection.bbox, detection.score);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod backbone;
+mod classifier;
+mod detection;
+mod error;
+pub mod input;
+pub mod layers;
+mod load;
+pub mod mask_rcnn;
+mod model;
+pub mod neck;
+pub mod ops;
+mod params;
+pub mod spec;
+
+pub use classifier::Classifier;
+pub use detection::{Detection, Detector, Prediction, StageTimes};
+pub use error::Error;
+pub use input::Prepared;
+pub use load::{LoadOptions, LoadReport, Mismatch, Missing, SPEC_KEY, check, identify, load};
+pub use model::{Model, Precision};
+pub use params::{ParamStore, Scope};
+pub use spec::ModelSpec;

@@ -1,0 +1,70 @@
+//! Which known models a checkpoint fits, by names and shapes alone.
+
+use super::keys::Keys;
+use super::{LoadOptions, adapt};
+use crate::params::ParamStore;
+use crate::spec::{Task, model_names};
+use crate::{Model, ModelSpec};
+use tch::Device;
+use vovdet_pretrained::Checkpoint;
+use vovdet_pretrained::naming::is_ignorable;
+
+/// Names of the known models whose parameters are exactly those of `checkpoint`; the likeliest first.
+///
+/// Backbones come in pairs (`vovnet39`, `vovnet39_caffe`): their parameters have the same shapes, and only the file's
+/// origin tells them apart.
+pub fn identify(checkpoint: &Checkpoint) -> Vec<String> {
+    let keys = Keys::new(checkpoint);
+    fits(checkpoint, &keys, &LoadOptions::default()).map(|spec| spec.name).collect()
+}
+
+/// The first of [`identify`].
+pub(super) fn first_fit(checkpoint: &Checkpoint, keys: &Keys, options: &LoadOptions) -> Option<ModelSpec> {
+    fits(checkpoint, keys, options).next()
+}
+
+fn fits(checkpoint: &Checkpoint, keys: &Keys, options: &LoadOptions) -> impl Iterator<Item = ModelSpec> {
+    let detector = keys.names().any(|k| k.starts_with("rpn."));
+    let masks = keys.names().any(|k| k.starts_with("roi_heads.mask_predictor."));
+    let dialect = options.dialect.or(keys.dialect());
+    // FPNLite and the GN form are read from the shapes anyway, so a name is told by what the shapes turned out to be.
+    let plausible = move |name: &String| match (detector, masks) {
+        (true, true) => name.starts_with("mask_rcnn_"),
+        (true, false) => name.starts_with("faster_rcnn_"),
+        (false, _) => !name.contains("_rcnn_"),
+    };
+    model_names().into_iter().filter(plausible).filter_map(move |name| {
+        let named = ModelSpec::named(&name, dialect).ok()?;
+        let mut spec = named.clone();
+        adapt::adapt(&mut spec, checkpoint, keys).ok()?;
+        (same_form(&named, &spec) && same_shapes(&spec, checkpoint, keys)).then_some(spec)
+    })
+}
+
+/// Whether reading the checkpoint left the parts that a name stands for as they were.
+fn same_form(named: &ModelSpec, read: &ModelSpec) -> bool {
+    match (&named.task, &read.task) {
+        (Task::MaskRcnn(a), Task::MaskRcnn(b)) => {
+            a.fpn == b.fpn && a.rpn.convs == b.rpn.convs && a.box_head.convs == b.box_head.convs
+        }
+        _ => true,
+    }
+}
+
+fn same_shapes(spec: &ModelSpec, checkpoint: &Checkpoint, keys: &Keys) -> bool {
+    let store = ParamStore::new(Device::Cpu);
+    if Model::build(&store.root(), spec, Device::Cpu).is_err() {
+        return false;
+    }
+    let parameters = store.into_parameters();
+    let wanted = checkpoint.tensors().iter().enumerate().filter(|(index, info)| {
+        is_ignorable(&info.name).is_none() && keys.canonical(*index).is_none_or(|name| is_ignorable(name).is_none())
+    });
+    parameters.len() == wanted.count()
+        && parameters.iter().all(|p| {
+            keys.index(&p.name).is_some_and(|index| {
+                let shape = checkpoint.tensors()[index].shape.iter().map(|&d| d as i64);
+                shape.eq(p.tensor.size())
+            })
+        })
+}

@@ -1,0 +1,65 @@
+//! The keys of a checkpoint under their canonical names.
+
+use crate::spec::Dialect;
+use std::collections::HashMap;
+use vovdet_pretrained::Checkpoint;
+use vovdet_pretrained::naming::{DETECTOR_BODY, Naming, rebase_body};
+
+/// Canonical names of a checkpoint's tensors, and where each stands in the file.
+#[derive(Debug)]
+pub(super) struct Keys {
+    naming: Option<Naming>,
+    /// Per tensor of the file; none where the naming does not know the key.
+    canonical: Vec<Option<String>>,
+    index: HashMap<String, usize>,
+}
+
+impl Keys {
+    pub(super) fn new(checkpoint: &Checkpoint) -> Self {
+        let names: Vec<&str> = checkpoint.tensors().iter().map(|t| t.name.as_str()).collect();
+        let naming = Naming::detect(names.iter().copied());
+        let canonical = match naming {
+            Some(naming) => naming.to_canonical(&names),
+            None => names.iter().map(|n| Some((*n).to_owned())).collect(),
+        };
+        Self::indexed(naming, canonical)
+    }
+
+    fn indexed(naming: Option<Naming>, canonical: Vec<Option<String>>) -> Self {
+        let index = canonical.iter().enumerate().filter_map(|(i, name)| Some((name.clone()?, i))).collect();
+        Self { naming, canonical, index }
+    }
+
+    /// The same for a model that is a detector or a bare backbone, whichever of the two the file is.
+    pub(super) fn rebased(&self, detector: bool) -> Self {
+        let known: Vec<&str> = self.canonical.iter().flatten().map(String::as_str).collect();
+        let mut rebased = rebase_body(&known, if detector { DETECTOR_BODY } else { "" }).into_iter();
+        let canonical = self.canonical.iter().map(|name| name.as_ref().and_then(|_| rebased.next().flatten()));
+        Self::indexed(self.naming, canonical.collect())
+    }
+
+    pub(super) fn naming(&self) -> Option<Naming> {
+        self.naming
+    }
+
+    /// The dialect that a detector's keys speak; none for a bare backbone, whose keys are the same everywhere.
+    pub(super) fn dialect(&self) -> Option<Dialect> {
+        let detector = self.index.keys().any(|k| k.starts_with("rpn.") || k.starts_with("roi_heads."));
+        self.naming.filter(|_| detector).and_then(Dialect::of_naming)
+    }
+
+    /// Place in the file of the tensor with this canonical name.
+    pub(super) fn index(&self, canonical: &str) -> Option<usize> {
+        self.index.get(canonical).copied()
+    }
+
+    /// Canonical name of tensor number `index`.
+    pub(super) fn canonical(&self, index: usize) -> Option<&str> {
+        self.canonical[index].as_deref()
+    }
+
+    /// All canonical names.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.index.keys().map(String::as_str)
+    }
+}

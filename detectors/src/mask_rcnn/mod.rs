@@ -1,0 +1,228 @@
+//! Faster R-CNN (arXiv 1506.01497) and Mask R-CNN (arXiv 1703.06870) with a feature pyramid, in three dialects.
+//!
+//! The flow is one; what differs between the dialects is data ([`crate::spec::Rules`]).
+
+mod heads;
+mod postprocess;
+mod proposals;
+
+use crate::backbone::{self, Backbone};
+use crate::detection::{Detection, Detector, Prediction, StageTimes};
+use crate::neck::Fpn;
+use crate::ops::boxes::Bbox;
+use crate::ops::roi_align::{Roi, pyramid_roi_align};
+use crate::params::Scope;
+use crate::spec::{MaskRcnnSpec, ModelSpec, Rules, Task};
+use crate::{Error, Prepared};
+use heads::{BoxHead, MaskHead, RpnHead};
+use postprocess::Found;
+use proposals::Proposals;
+use std::time::Instant;
+use tch::{Device, Kind, Tensor};
+
+/// Side of the pooled region that the box head sees.
+const BOX_BINS: usize = 7;
+/// Side of the pooled region that the mask head sees.
+const MASK_BINS: usize = 14;
+
+/// The detector.
+#[derive(Debug)]
+pub struct MaskRcnn {
+    spec: ModelSpec,
+    head: MaskRcnnSpec,
+    body: Box<dyn Backbone>,
+    fpn: Fpn,
+    rpn: RpnHead,
+    box_head: BoxHead,
+    mask_head: Option<MaskHead>,
+    device: Device,
+    kind: Kind,
+}
+
+/// What the network makes of a batch before anything image by image.
+struct Maps {
+    body: Vec<Tensor>,
+    pyramid: Vec<Tensor>,
+    objectness: Vec<Tensor>,
+    deltas: Vec<Tensor>,
+}
+
+/// One batch after the heads.
+struct Outputs {
+    proposals: Vec<Proposals>,
+    box_logits: Tensor,
+    box_deltas: Tensor,
+    found: Vec<Found>,
+    /// `[D, 28, 28]`, the predicted class's channel, detections of all images in order.
+    mask_logits: Option<Tensor>,
+}
+
+impl MaskRcnn {
+    /// Builds the network of `spec` with canonical (torchvision) parameter names in `scope`.
+    ///
+    /// # Errors
+    /// When `spec` is not of this kind.
+    pub fn new(scope: &Scope, spec: &ModelSpec, device: Device) -> Result<Self, Error> {
+        let Task::MaskRcnn(head) = &spec.task else {
+            return Err(Error::Spec(format!("`{}` is not a Mask R-CNN", spec.name)));
+        };
+        let classes = spec.classes.len() as i64;
+        let backbone = scope.sub("backbone");
+        let fpn = Fpn::new(&backbone.sub("fpn"), &head.fpn, &spec.backbone.stage_channels());
+        let channels = head.fpn.channels;
+        let roi = scope.sub("roi_heads");
+        Ok(Self {
+            body: backbone::build(&backbone.sub("body"), &spec.backbone),
+            fpn,
+            rpn: RpnHead::new(&scope.sub("rpn.head"), head, channels),
+            box_head: BoxHead::new(&roi, head, channels, BOX_BINS as i64, classes),
+            mask_head: head.mask_head.as_ref().map(|m| MaskHead::new(&roi, m, head.dialect.rules(), channels, classes)),
+            spec: spec.clone(),
+            head: head.clone(),
+            device,
+            kind: Kind::Float,
+        })
+    }
+
+    fn rules(&self) -> &'static Rules {
+        self.head.dialect.rules()
+    }
+
+    fn maps(&self, batch: &Tensor) -> Result<Maps, Error> {
+        let body = self.body.features(batch)?;
+        let pyramid = self.fpn.forward(&body[1..])?;
+        let (objectness, deltas) = self.rpn.forward(&pyramid)?;
+        Ok(Maps { body, pyramid, objectness, deltas })
+    }
+
+    /// From the maps to detections in input pixels; `sizes` are width and height of each image without padding.
+    fn heads(&self, maps: &Maps, padded: (i64, i64), sizes: &[(u32, u32)]) -> Result<Outputs, Error> {
+        let rules = self.rules();
+        let proposals = proposals::propose(&self.head, &maps.objectness, &maps.deltas, padded, sizes)?;
+        // The coarsest level only proposes; regions are pooled from the four of the backbone.
+        let levels = &maps.pyramid[..maps.pyramid.len() - 1];
+        let rois = rois(proposals.iter().map(|p| p.boxes.as_slice()));
+        let pooled = pyramid_roi_align(levels, &rois, rules, BOX_BINS)?;
+        let (box_logits, box_deltas) = self.box_head.forward(&pooled.f_to_kind(self.kind)?)?;
+        let found = postprocess::detect(&self.head, &proposals, &box_logits, &box_deltas, sizes)?;
+        let mask_logits = match &self.mask_head {
+            Some(mask_head) => {
+                let rois = crate::mask_rcnn::rois(found.iter().map(|f| f.boxes.as_slice()));
+                let labels: Vec<usize> = found.iter().flat_map(|f| f.labels.iter().copied()).collect();
+                let pooled = pyramid_roi_align(levels, &rois, rules, MASK_BINS)?;
+                Some(mask_head.forward(&pooled.f_to_kind(self.kind)?, &labels)?)
+            }
+            None => None,
+        };
+        Ok(Outputs { proposals, box_logits, box_deltas, found, mask_logits })
+    }
+}
+
+fn rois<'a>(images: impl Iterator<Item = &'a [Bbox]>) -> Vec<Roi> {
+    images.enumerate().flat_map(|(image, boxes)| boxes.iter().map(move |&bbox| Roi { image, bbox })).collect()
+}
+
+impl Detector for MaskRcnn {
+    fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
+        self.body.optimize(kind)?;
+        self.fpn.optimize(kind)?;
+        self.rpn.optimize(kind)?;
+        self.box_head.optimize(kind)?;
+        self.mask_head.iter_mut().try_for_each(|m| m.optimize(kind))?;
+        self.kind = kind;
+        Ok(())
+    }
+
+    fn predict(&self, inputs: &[Prepared]) -> Result<Prediction, Error> {
+        if inputs.is_empty() {
+            return Ok(Prediction::default());
+        }
+        let start = Instant::now();
+        let batch = self.spec.input.batch(inputs, self.device, self.kind)?;
+        let batched = Instant::now();
+        let (_, _, height, width) = batch.size4()?;
+        let sizes: Vec<_> = inputs.iter().map(|i| i.resized).collect();
+        let outputs = tch::no_grad(|| self.heads(&self.maps(&batch)?, (width, height), &sizes))?;
+        let masks = outputs.mask_logits.as_ref().map(postprocess::probabilities).transpose()?;
+        let networked = Instant::now();
+        let originals: Vec<_> = inputs.iter().map(|i| (i.original, i.resized)).collect();
+        let images = postprocess::finish(self.rules(), &outputs.found, masks.as_ref(), &originals)?;
+        let ms = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e3;
+        let times = StageTimes {
+            batch: ms(start, batched),
+            network: ms(batched, networked),
+            postprocess: ms(networked, Instant::now()),
+        };
+        Ok(Prediction { images, times })
+    }
+
+    fn features(&self, batch: &Tensor) -> Result<Vec<(String, Tensor)>, Error> {
+        let batch = batch.f_to_device(self.device)?.f_to_kind(self.kind)?;
+        let (count, _, height, width) = batch.size4()?;
+        let size = (width as u32, height as u32);
+        let sizes = vec![size; count as usize];
+        let (maps, outputs) = tch::no_grad(|| {
+            let maps = self.maps(&batch)?;
+            let outputs = self.heads(&maps, (width, height), &sizes)?;
+            Ok::<_, Error>((maps, outputs))
+        })?;
+        let mut named: Vec<(String, Tensor)> = Vec::new();
+        named.extend(self.body.info().iter().zip(maps.body).map(|(info, map)| (info.name.to_owned(), map)));
+        named.extend((2..).zip(maps.pyramid).map(|(level, map)| (format!("fpn.p{level}"), map)));
+        for (level, (objectness, deltas)) in maps.objectness.into_iter().zip(maps.deltas).enumerate() {
+            named.push((format!("rpn.objectness.{level}"), objectness));
+            named.push((format!("rpn.deltas.{level}"), deltas));
+        }
+        let originals = vec![(size, size); count as usize];
+        let masks = outputs.mask_logits.as_ref().map(postprocess::probabilities).transpose()?;
+        let last = postprocess::finish(self.rules(), &outputs.found, masks.as_ref(), &originals)?;
+        named.extend(raw_outputs(self.rules(), outputs, &last)?);
+        for (_, tensor) in &mut named {
+            let kind = if tensor.kind() == Kind::Int64 { Kind::Int64 } else { Kind::Float };
+            *tensor = tensor.f_to_device(Device::Cpu)?.f_to_kind(kind)?.f_contiguous()?;
+        }
+        Ok(named)
+    }
+}
+
+/// Everything behind the maps under its fixture name; images of a batch follow each other, `*.image` says whose row it is
+/// when there is more than one.
+fn raw_outputs(rules: &Rules, outputs: Outputs, last: &[Vec<Detection>]) -> Result<Vec<(String, Tensor)>, Error> {
+    let boxes = |boxes: Vec<Bbox>| Tensor::f_from_slice(boxes.as_flattened())?.f_view([boxes.len() as i64, 4]);
+    let floats = |values: Vec<f32>| Tensor::f_from_slice(&values);
+    let labels = |labels: Vec<usize>| {
+        let labels: Vec<i64> = labels.into_iter().map(|l| l as i64 + rules.first_label).collect();
+        Tensor::f_from_slice(&labels)
+    };
+    let images = |counts: Vec<usize>| {
+        let rows = counts.iter().enumerate().flat_map(|(i, &n)| std::iter::repeat_n(i as i64, n));
+        Tensor::f_from_slice(&rows.collect::<Vec<_>>())
+    };
+    let several = outputs.proposals.len() > 1;
+    let (proposals, found) = (&outputs.proposals, &outputs.found);
+    let mut named = vec![
+        ("proposals", boxes(proposals.iter().flat_map(|p| p.boxes.clone()).collect())?),
+        ("proposal_scores", floats(proposals.iter().flat_map(|p| p.scores.clone()).collect())?),
+        ("box_logits", outputs.box_logits),
+        ("box_deltas", outputs.box_deltas),
+        ("net.boxes", boxes(found.iter().flat_map(|f| f.boxes.clone()).collect())?),
+        ("net.scores", floats(found.iter().flat_map(|f| f.scores.clone()).collect())?),
+        ("net.labels", labels(found.iter().flat_map(|f| f.labels.clone()).collect())?),
+        ("final.boxes", boxes(last.iter().flatten().map(|d| d.bbox).collect())?),
+        ("final.scores", floats(last.iter().flatten().map(|d| d.score).collect())?),
+        ("final.labels", labels(last.iter().flatten().map(|d| d.label).collect())?),
+    ];
+    if let Some(mask_logits) = outputs.mask_logits {
+        named.push(("mask_logits", mask_logits));
+    }
+    if several {
+        named.push(("proposals.image", images(proposals.iter().map(|p| p.boxes.len()).collect())?));
+        named.push(("net.image", images(found.iter().map(|f| f.boxes.len()).collect())?));
+        named.push(("final.image", images(last.iter().map(Vec::len).collect())?));
+    }
+    Ok(named.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect())
+}

@@ -1,0 +1,68 @@
+//! Feature pyramid network (arXiv 1612.03144; spec/mask_rcnn.md §2).
+
+use crate::Error;
+use crate::layers::{Act, ConvNormAct, ConvSpec};
+use crate::params::Scope;
+use crate::spec::FpnSpec;
+use tch::{Kind, Tensor};
+
+/// Lateral 1x1 and output 3x3 convolutions for four stages, and a subsampled fifth level.
+#[derive(Debug)]
+pub struct Fpn {
+    lateral: Vec<ConvNormAct>,
+    output: Vec<ConvNormAct>,
+}
+
+impl Fpn {
+    /// Builds the pyramid over stages of `channels`, finest first.
+    pub fn new(scope: &Scope, spec: &FpnSpec, channels: &[i64]) -> Self {
+        let blocks = |name: &str, kernel: i64, inputs: &[i64]| {
+            inputs.iter().enumerate().map(|(i, &input)| conv(&scope.sub(name), i, input, kernel, spec)).collect()
+        };
+        Self {
+            lateral: blocks("inner_blocks", 1, channels),
+            output: blocks("layer_blocks", 3, &vec![spec.channels; channels.len()]),
+        }
+    }
+
+    /// Levels P2 to P6 `[N, channels, H, W]` from the stages, finest first.
+    ///
+    /// # Errors
+    /// libtorch's message when a stage has other channels.
+    pub fn forward(&self, stages: &[Tensor]) -> Result<Vec<Tensor>, Error> {
+        let mut levels = Vec::with_capacity(stages.len() + 1);
+        let mut above: Option<Tensor> = None;
+        for ((stage, lateral), output) in stages.iter().zip(&self.lateral).zip(&self.output).rev() {
+            let mut merged = lateral.forward(stage)?;
+            if let Some(above) = &above {
+                let size = merged.size();
+                merged = merged.f_add_(&above.f_upsample_nearest2d([size[2], size[3]], None, None)?)?;
+            }
+            levels.push(output.forward(&merged)?);
+            above = Some(merged);
+        }
+        levels.reverse();
+        if let Some(coarsest) = levels.last() {
+            // A max pool with kernel 1 picks every other pixel.
+            let extra = coarsest.f_max_pool2d([1, 1], [2, 2], [0, 0], [1, 1], false)?;
+            levels.push(extra);
+        }
+        Ok(levels)
+    }
+
+    /// Turns every layer to its inference life.
+    ///
+    /// # Errors
+    /// libtorch's message.
+    pub fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
+        self.lateral.iter_mut().chain(&mut self.output).try_for_each(|c| c.optimize(kind))
+    }
+}
+
+/// A convolution `{i}.0` with a bias, or without one and a norm `{i}.1`.
+fn conv(scope: &Scope, i: usize, input: i64, kernel: i64, spec: &FpnSpec) -> ConvNormAct {
+    let scope = scope.sub(&i.to_string());
+    let shape = ConvSpec { bias: spec.norm.is_none(), ..ConvSpec::new(input, spec.channels, kernel) };
+    let norm = scope.sub("1");
+    ConvNormAct::new(&scope.sub("0"), spec.norm.map(|n| (&norm, n)), shape, Act::None)
+}

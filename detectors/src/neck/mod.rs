@@ -1,0 +1,5 @@
+//! Necks: what stands between backbone and head.
+
+mod fpn;
+
+pub use fpn::Fpn;

@@ -1,0 +1,68 @@
+//! A model is a spec: everything that the weights themselves do not say, as plain serialisable data.
+//!
+//! A spec comes from a name ([`ModelSpec::named`]), from a JSON file, or from the metadata of our own weight files;
+//! class counts and widths that a checkpoint fixes are then read from it ([`crate::load`]).
+
+mod backbone;
+mod classes;
+mod dialect;
+mod input;
+mod mask_rcnn;
+mod names;
+
+pub use backbone::{BackboneSpec, Ese, NormKind, NormSpec, ResnetSpec, VovnetForm, VovnetSpec};
+pub use classes::Class;
+pub use dialect::{AnchorRule, Background, Dialect, LevelEpsilon, MaskPaste, Rules};
+pub use input::{ChannelOrder, InputSpec, Resampler, ResizeRule};
+pub use mask_rcnn::{AnchorSpec, BoxHeadSpec, FpnSpec, MaskHeadSpec, MaskRcnnSpec, PostSpec, RpnSpec};
+pub use names::{backbone_names, model_names};
+
+use crate::Error;
+use serde::{Deserialize, Serialize};
+
+/// A complete model: what to build, how to feed it, what its outputs mean.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelSpec {
+    /// Name for people, e.g. `mask_rcnn_vovnet39_fpn`.
+    pub name: String,
+    /// The feature extractor.
+    pub backbone: BackboneSpec,
+    /// What is made of its features.
+    pub task: Task,
+    /// How an image becomes the network's input.
+    pub input: InputSpec,
+    /// Foreground classes in the order of the network's outputs; empty until a checkpoint or the user says.
+    #[serde(default)]
+    pub classes: Vec<Class>,
+}
+
+/// What a model answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Task {
+    /// Global average pool and one linear layer; `classes` is the number of outputs.
+    Classify {
+        /// Width of the last layer; 0 when the weights have none (a bare backbone).
+        outputs: i64,
+    },
+    /// Faster R-CNN, or Mask R-CNN when `mask_head` is there.
+    MaskRcnn(MaskRcnnSpec),
+}
+
+impl ModelSpec {
+    /// Reads a spec from JSON text; `source` names it in messages.
+    ///
+    /// # Errors
+    /// When the text is not a spec; the message says which field.
+    pub fn from_json(text: &str, source: &str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|e| Error::Spec(format!("{source} is not a model spec: {e}")))
+    }
+
+    /// The dialect of a detector; `None` for a classifier.
+    pub fn dialect(&self) -> Option<Dialect> {
+        match &self.task {
+            Task::MaskRcnn(m) => Some(m.dialect),
+            Task::Classify { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Names: every model that can be asked for by name is put together here from parts.
+
+use super::{
+    BackboneSpec, Class, Dialect, Ese, InputSpec, MaskRcnnSpec, ModelSpec, NormSpec, ResizeRule, ResnetSpec, Task,
+    VovnetForm, VovnetSpec,
+};
+use crate::Error;
+
+/// One row of spec/vovnet.md §1.
+struct Row {
+    name: &'static str,
+    stem: [i64; 3],
+    slim: bool,
+    /// Width of stage 2: the one number in which V1 slim and V2 slim differ.
+    stage2: i64,
+    blocks: [usize; 4],
+    layers: usize,
+    ese: Ese,
+    depthwise: bool,
+}
+
+const fn v1(name: &'static str, slim: bool, blocks: [usize; 4]) -> Row {
+    let stage2 = if slim { 128 } else { 256 };
+    Row { name, stem: [64, 64, 128], slim, stage2, blocks, layers: 5, ese: Ese::None, depthwise: false }
+}
+
+const fn v2(name: &'static str, slim: bool, depthwise: bool, blocks: [usize; 4], layers: usize) -> Row {
+    let stem = if depthwise { [64, 64, 64] } else { [64, 64, 128] };
+    let stage2 = if slim { 112 } else { 256 };
+    Row { name, stem, slim, stage2, blocks, layers, ese: Ese::Every, depthwise }
+}
+
+const fn timm(name: &'static str, depthwise: bool, blocks: [usize; 4], layers: usize) -> Row {
+    Row { ese: Ese::Last, ..v2(name, false, depthwise, blocks, layers) }
+}
+
+const VOVNETS: [Row; 15] = [
+    v1("vovnet27_slim", true, [1, 1, 1, 1]),
+    v1("vovnet39", false, [1, 1, 2, 2]),
+    v1("vovnet57", false, [1, 1, 4, 3]),
+    v1("vovnet75", false, [1, 2, 6, 3]),
+    v1("vovnet93", false, [1, 3, 8, 3]),
+    v2("vovnet19_slim_dw_ese", true, true, [1, 1, 1, 1], 3),
+    v2("vovnet19_dw_ese", false, true, [1, 1, 1, 1], 3),
+    v2("vovnet19_slim_ese", true, false, [1, 1, 1, 1], 3),
+    v2("vovnet19_ese", false, false, [1, 1, 1, 1], 3),
+    v2("vovnet39_ese", false, false, [1, 1, 2, 2], 5),
+    v2("vovnet57_ese", false, false, [1, 1, 4, 3], 5),
+    v2("vovnet99_ese", false, false, [1, 3, 9, 3], 5),
+    timm("ese_vovnet19b_dw", true, [1, 1, 1, 1], 3),
+    timm("ese_vovnet39b", false, [1, 1, 2, 2], 5),
+    timm("ese_vovnet57b", false, [1, 1, 4, 3], 5),
+];
+
+const RESNETS: [(&str, [usize; 4]); 2] = [("resnet50", [3, 4, 6, 3]), ("resnet101", [3, 4, 23, 3])];
+
+/// The model that ships with the program.
+pub(crate) const NUCLEI: &str = "nuclei_mask_rcnn_vovnet27_slim";
+
+/// Suffix of the Caffe topology of a V1 backbone.
+const CAFFE: &str = "_caffe";
+
+/// Names of all backbones, each also a classifier.
+pub fn backbone_names() -> Vec<String> {
+    let vovnets = VOVNETS.iter().map(|r| r.name.to_owned());
+    let caffe = VOVNETS.iter().filter(|r| r.ese == Ese::None).map(|r| format!("{}{CAFFE}", r.name));
+    vovnets.chain(caffe).chain(RESNETS.iter().map(|r| r.0.to_owned())).collect()
+}
+
+/// Names of all models: classifiers, then detectors.
+pub fn model_names() -> Vec<String> {
+    let backbones = backbone_names();
+    let mut names = backbones.clone();
+    for detector in ["faster_rcnn", "mask_rcnn"] {
+        for backbone in backbones.iter().filter(|b| !b.ends_with(CAFFE)) {
+            names.extend(["fpn", "fpnlite"].map(|neck| format!("{detector}_{backbone}_{neck}")));
+            if group_norm_fits(backbone) {
+                names.push(format!("{detector}_{backbone}_fpn_gn"));
+            }
+        }
+    }
+    names.extend(["faster_rcnn_resnet50_fpn_v2", "mask_rcnn_resnet50_fpn_v2", NUCLEI].map(String::from));
+    names
+}
+
+/// GroupNorm needs channels divisible by 32, which the slim widths 80 and 112 are not (spec/vovnet.md §3).
+fn group_norm_fits(backbone: &str) -> bool {
+    VOVNETS.iter().find(|r| r.name == backbone).is_none_or(|r| !r.slim)
+}
+
+impl ModelSpec {
+    /// The spec that `name` stands for. `dialect` decides where the name does not (torchvision by default for ResNet
+    /// and the dialect of the published weights for VoVNet: maskrcnn-benchmark for V1, detectron2 for V2).
+    ///
+    /// # Errors
+    /// When there is no such model; the message suggests the nearest name.
+    pub fn named(name: &str, dialect: Option<Dialect>) -> Result<Self, Error> {
+        if name == NUCLEI {
+            return Ok(nuclei());
+        }
+        if let Some((masks, rest)) = strip_detector(name) {
+            for neck in ["_fpn_gn", "_fpn_v2", "_fpnlite", "_fpn"] {
+                let Some(backbone) = rest.strip_suffix(neck) else { continue };
+                if let Some(spec) = detector(name, masks, backbone, neck, dialect) {
+                    return Ok(spec);
+                }
+            }
+        } else if let Some(backbone) = backbone(name, dialect) {
+            let input = match (&backbone, dialect) {
+                (_, Some(dialect)) => InputSpec { resize: InputSpec::imagenet().resize, ..InputSpec::coco(dialect) },
+                _ => InputSpec::imagenet(),
+            };
+            return Ok(Self {
+                name: name.into(),
+                backbone,
+                task: Task::Classify { outputs: 1000 },
+                input: InputSpec { pad_to: 1, ..input },
+                classes: Vec::new(),
+            });
+        }
+        let names = model_names();
+        let hint = vovdet_pretrained::naming::closest(name, names.iter().map(String::as_str))
+            .map(|near| format!("did you mean `{near}`?"))
+            .unwrap_or_else(|| "`vovdet weights inspect --models` lists them".into());
+        Err(Error::Spec(format!("there is no model named `{name}`: {hint}")))
+    }
+}
+
+fn strip_detector(name: &str) -> Option<(bool, &str)> {
+    let mask = name.strip_prefix("mask_rcnn_").map(|rest| (true, rest));
+    mask.or_else(|| name.strip_prefix("faster_rcnn_").map(|rest| (false, rest)))
+}
+
+/// A backbone by name, normalised as the weights of `dialect` are, or as ImageNet files are without one.
+fn backbone(name: &str, dialect: Option<Dialect>) -> Option<BackboneSpec> {
+    if let Some(&(_, blocks)) = RESNETS.iter().find(|r| r.0 == name) {
+        let (stride_in_1x1, norm) = match dialect {
+            None => (false, NormSpec::BATCH),
+            Some(Dialect::Torchvision) => (false, NormSpec::frozen(0.0)),
+            Some(Dialect::MaskrcnnBenchmark) => (true, NormSpec::frozen(0.0)),
+            Some(Dialect::Detectron2) => (true, NormSpec::frozen(1e-5)),
+        };
+        return Some(BackboneSpec::Resnet(ResnetSpec { blocks, stride_in_1x1, norm }));
+    }
+    let (name, form) = match name.strip_suffix(CAFFE) {
+        Some(v1) => (v1, VovnetForm::Caffe),
+        None => (name, VovnetForm::Pytorch),
+    };
+    let row = VOVNETS.iter().find(|r| r.name == name)?;
+    if form == VovnetForm::Caffe && row.ese != Ese::None {
+        return None;
+    }
+    let norm = match dialect {
+        None | Some(Dialect::Torchvision) => NormSpec::BATCH,
+        Some(Dialect::MaskrcnnBenchmark) => NormSpec::frozen(0.0),
+        Some(Dialect::Detectron2) => NormSpec::frozen(1e-5),
+    };
+    let (stage_conv, out) =
+        if row.slim { ([64, 80, 96, 112], [256, 384, 512]) } else { ([128, 160, 192, 224], [512, 768, 1024]) };
+    Some(BackboneSpec::Vovnet(VovnetSpec {
+        stem: row.stem,
+        stage_conv,
+        stage_out: [row.stage2, out[0], out[1], out[2]],
+        layers: row.layers,
+        blocks: row.blocks,
+        ese: row.ese,
+        depthwise: row.depthwise,
+        form,
+        norm,
+    }))
+}
+
+fn detector(name: &str, masks: bool, backbone_name: &str, neck: &str, dialect: Option<Dialect>) -> Option<ModelSpec> {
+    if neck == "_fpn_gn" && !group_norm_fits(backbone_name) || neck == "_fpn_v2" && backbone_name != "resnet50" {
+        return None;
+    }
+    let dialect = dialect.unwrap_or(match backbone_name {
+        n if n.starts_with("resnet") => Dialect::Torchvision,
+        n if n.contains("ese") => Dialect::Detectron2,
+        _ if neck == "_fpnlite" => Dialect::Detectron2,
+        _ => Dialect::MaskrcnnBenchmark,
+    });
+    let mut backbone = backbone(backbone_name, Some(dialect))?;
+    let mut head = MaskRcnnSpec::coco(dialect, masks);
+    match neck {
+        "_fpnlite" => head.fpn.channels = 128,
+        "_fpn_gn" => {
+            *backbone.norm_mut() = NormSpec::GROUP;
+            head = head.with_group_norm();
+        }
+        "_fpn_v2" => {
+            let norm = Some(NormSpec::BATCH);
+            *backbone.norm_mut() = NormSpec::BATCH;
+            head = head.with_group_norm();
+            head.fpn.norm = norm;
+            head.box_head.norm = norm;
+            head.rpn.convs = 2;
+            if let Some(mask) = &mut head.mask_head {
+                mask.norm = norm;
+            }
+        }
+        _ => {}
+    }
+    Some(ModelSpec {
+        name: name.into(),
+        backbone,
+        task: Task::MaskRcnn(head),
+        input: InputSpec::coco(dialect),
+        classes: Vec::new(),
+    })
+}
+
+/// The model trained on CC0 microscope images: small objects, so small anchors and a small input.
+fn nuclei() -> ModelSpec {
+    let dialect = Dialect::Torchvision;
+    let mut head = MaskRcnnSpec::coco(dialect, true);
+    head.anchors.sizes = vec![8.0, 16.0, 32.0, 64.0, 128.0];
+    head.box_head.hidden = 256;
+    head.post.max_dets = 200;
+    let mut input = InputSpec::coco(dialect);
+    input.resize = ResizeRule::ShortSide { min: 256, max: 512, rounding: dialect };
+    ModelSpec {
+        name: NUCLEI.into(),
+        // A name of the table above, so the lookup cannot fail; an empty list of names would be a bug caught by tests.
+        backbone: backbone("vovnet27_slim", Some(dialect)).unwrap_or_else(|| unreachable!("vovnet27_slim is a row")),
+        task: Task::MaskRcnn(head),
+        input,
+        classes: Class::from_names(["nucleus"]),
+    }
+}

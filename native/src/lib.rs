@@ -1,0 +1,33 @@
+//! What libtorch can do and tch does not wrap, behind safe functions. Knows nothing of detection.
+//!
+//! Every `unsafe` block of the project is in this crate (and the one memory map in `vovdet-pretrained`), each with its
+//! reason.
+
+mod conv;
+mod copy;
+mod slice;
+mod system;
+
+pub use conv::{Activation, ConvGeometry, PackedConv};
+pub use copy::copy_from_bytes;
+pub use slice::{f32_slice, f32_tensor};
+pub use system::{
+    CudaStatus, cpu_capability, libtorch_path, load_cuda, torch_version, tune_allocator,
+};
+
+/// What libtorch said when a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A libtorch exception, its message without the C++ backtrace.
+    #[error("libtorch: {0}")]
+    Torch(String),
+    /// A shape, dtype or length that does not fit.
+    #[error("{0}")]
+    Mismatch(String),
+}
+
+impl From<tch::TchError> for Error {
+    fn from(error: tch::TchError) -> Self {
+        Self::Torch(error.to_string())
+    }
+}

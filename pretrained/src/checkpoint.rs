@@ -1,0 +1,200 @@
+//! An open checkpoint file: the index in memory, the data left in the file.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt, path::Path};
+
+use crate::{
+    error::{Error, ErrorKind, Read, Result},
+    formats,
+    index::Index,
+    map::Bytes,
+    sniff::sniff,
+    tensor::TensorInfo,
+    wrapper::{Ignored, Wrapper},
+};
+
+/// How a checkpoint is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// `torch.save` before PyTorch 1.6: pickles, then raw data.
+    TorchLegacy,
+    /// `torch.save` since PyTorch 1.6: a zip archive.
+    TorchZip,
+    /// A plain pickle of numpy arrays (detectron2, Detectron).
+    Pickle,
+    /// Safetensors.
+    Safetensors,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TorchLegacy => "PyTorch (legacy stream)",
+            Self::TorchZip => "PyTorch (zip)",
+            Self::Pickle => "pickle of numpy arrays",
+            Self::Safetensors => "safetensors",
+        })
+    }
+}
+
+/// A checkpoint file, mapped into memory and indexed.
+///
+/// Opening reads the index only. The data of a tensor are read when they are asked for, and nothing
+/// in the file can run code, whatever it says.
+///
+/// ```no_run
+/// # fn main() -> vovdet_pretrained::Result<()> {
+/// let checkpoint = vovdet_pretrained::Checkpoint::open("vovnet39.pth")?;
+/// for tensor in checkpoint.tensors() {
+///     println!("{} {} {:?}", tensor.name, tensor.dtype, tensor.shape);
+/// }
+/// let weight = checkpoint.bytes("stem.stem_1/conv.weight")?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Checkpoint {
+    source: String,
+    bytes: Bytes,
+    format: Format,
+    index: Index,
+}
+
+impl Checkpoint {
+    /// Opens a file, whose format is told by its content and never by its name.
+    ///
+    /// # Errors
+    /// One [`ErrorKind`] for each reason to refuse a file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_path(path.as_ref(), None)
+    }
+
+    /// Opens a file and reads the state dict under these keys, e.g. `["ema"]`, when
+    /// [`open`](Self::open) would choose another one.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); and when nothing is there.
+    pub fn open_at(path: impl AsRef<Path>, keys: &[&str]) -> Result<Self> {
+        Self::open_path(path.as_ref(), Some(keys))
+    }
+
+    /// Opens a checkpoint that is in memory; `name` stands for the file in messages.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_bytes(name: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self> {
+        Self::index(name.to_owned(), Bytes::Memory(bytes.into()), None)
+    }
+
+    fn open_path(path: &Path, at: Option<&[&str]>) -> Result<Self> {
+        let source = path.display().to_string();
+        let bytes = Bytes::open(path).map_err(|kind| Error::new(&source, kind))?;
+        Self::index(source, bytes, at)
+    }
+
+    fn index(source: String, bytes: Bytes, at: Option<&[&str]>) -> Result<Self> {
+        let read = || -> Read<(Format, Index)> {
+            let file = bytes.as_slice();
+            let format = sniff(file)?;
+            let index = match format {
+                Format::TorchLegacy => formats::legacy::index(file, at),
+                Format::TorchZip => formats::torch_zip::index(file, at),
+                Format::Pickle => formats::pkl::index(file, at),
+                Format::Safetensors => formats::safetensors::index(file),
+            }?;
+            Ok((format, index))
+        };
+        let (format, index) = read().map_err(|kind| Error::new(&source, kind))?;
+        // The index of a plain pickle lies between the data, so all of it has been read.
+        if format == Format::Pickle {
+            bytes.release(0..bytes.as_slice().len());
+        }
+        Ok(Self { source, bytes, format, index })
+    }
+
+    /// How the file is stored.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The file, as it is called in messages.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The size of the file in bytes.
+    pub fn file_len(&self) -> usize {
+        self.bytes.as_slice().len()
+    }
+
+    /// What was found around the tensors.
+    pub fn wrapper(&self) -> &Wrapper {
+        &self.index.wrapper
+    }
+
+    /// The tensors in the file's order, named without [`Wrapper::prefix`].
+    pub fn tensors(&self) -> &[TensorInfo] {
+        &self.index.tensors
+    }
+
+    /// The tensor of this name.
+    pub fn tensor(&self, name: &str) -> Option<&TensorInfo> {
+        self.index.by_name.get(name).map(|&i| &self.index.tensors[i])
+    }
+
+    /// The data of a tensor: contiguous in C order, little-endian, in its own dtype.
+    ///
+    /// # Errors
+    /// When there is no such tensor.
+    pub fn read(&self, name: &str) -> Result<Vec<u8>> {
+        self.bytes(name).map(Cow::into_owned)
+    }
+
+    /// As [`read`](Self::read), borrowed from the file where it has the bytes just so. They may be
+    /// unaligned.
+    ///
+    /// # Errors
+    /// When there is no such tensor.
+    pub fn bytes(&self, name: &str) -> Result<Cow<'_, [u8]>> {
+        let read = |&i: &usize| self.index.layouts[i].bytes(self.bytes.as_slice());
+        let found = self.index.by_name.get(name).map(read);
+        found
+            .unwrap_or_else(|| Err(ErrorKind::NoSuchTensor(name.to_owned())))
+            .map_err(|kind| Error::new(&self.source, kind))
+    }
+
+    /// Tells the system that this tensor's part of the file is not needed any more, so that loading a
+    /// model does not keep the file in memory. The tensor can still be read.
+    pub fn release(&self, name: &str) {
+        let Some(&i) = self.index.by_name.get(name) else { return };
+        if let Some(range) = self.index.layouts[i].storage_range() {
+            self.bytes.release(range);
+        }
+    }
+
+    /// The `__metadata__` of a safetensors file; empty otherwise.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.index.metadata
+    }
+
+    /// The entries of the state dict that are not tensors.
+    pub fn ignored(&self) -> &[Ignored] {
+        &self.index.ignored
+    }
+
+    /// The versions that PyTorch keeps per module (`state_dict()._metadata`), by module name without
+    /// [`Wrapper::prefix`]. Some modules changed their parameters between versions.
+    pub fn module_versions(&self) -> &BTreeMap<String, i64> {
+        &self.index.versions
+    }
+}
+
+impl fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checkpoint")
+            .field("source", &self.source)
+            .field("format", &self.format)
+            .field("tensors", &self.index.tensors.len())
+            .field("wrapper", &self.index.wrapper)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,29 @@
+//! Checkpoint files of detectors: PyTorch (legacy and zip), pickles of numpy arrays, safetensors.
+//!
+//! [`Checkpoint::open`] tells the format by the content, maps the file and reads only its index. A
+//! file cannot run code, exhaust memory or bring the program down, whatever it says; one that cannot
+//! be read is refused with one sentence that says why.
+
+mod checkpoint;
+pub mod classes;
+pub mod naming;
+mod error;
+mod formats;
+mod index;
+mod layout;
+mod map;
+mod pickle;
+mod resolve;
+mod sniff;
+mod summary;
+mod tensor;
+mod wrapper;
+mod write;
+
+pub use checkpoint::{Checkpoint, Format};
+pub use error::{Error, ErrorKind, Result};
+pub use tensor::{Dtype, TensorData, TensorInfo};
+pub use wrapper::{Ignored, Wrapper};
+pub use write::{
+    write_safetensors, write_safetensors_with, write_torch_zip, write_torch_zip_with,
+};

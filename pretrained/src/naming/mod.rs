@@ -1,0 +1,141 @@
+//! Which name a parameter has where.
+//!
+//! A network of this workspace calls its parameters by their *canonical* names:
+//!
+//! * backbones and classifiers: the keys of VoVNet's reference code
+//!   (`stage3.OSA3_1.layers.0.OSA3_1_0/conv.weight`) and of torchvision's ResNet
+//!   (`layer1.0.downsample.1.running_mean`);
+//! * detectors: torchvision's newest keys, with the backbone behind `backbone.body.`.
+//!
+//! Weight files of other projects have other names for the same things. A [`Naming`] knows one
+//! project's names and translates whole sets of keys, since some names only have a meaning beside
+//! others: detectron2's `box_head.fc1` is `box_head.fc6` in a head of two linear layers and
+//! `box_head.5` behind four convolutions. [`rebase_body`] moves a backbone's names in and out of
+//! a detector.
+//!
+//! Sources: spec/vovnet.md §4 and §7.6, spec/mask_rcnn.md §1, spec/checkpoints.md §4.
+
+mod body;
+mod hints;
+mod pattern;
+mod rules;
+mod tables;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+pub use body::{DETECTOR_BODY, body_prefix, rebase_body};
+pub use hints::{closest, is_ignorable};
+use rules::{Direction, Rules, is_canonical};
+
+/// A project's way of naming parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Naming {
+    /// The canonical names themselves: torchvision's newest generation and VoVNet's reference.
+    Torchvision,
+    /// torchvision's detectors before version 2 of their modules: the `*_coco` files of 2019.
+    TorchvisionLegacy,
+    /// maskrcnn-benchmark and its forks, VoVNet-Detectron among them.
+    MaskrcnnBenchmark,
+    /// detectron2 and its extensions, vovnet-detectron2 among them.
+    Detectron2,
+    /// timm's `vovnet` models.
+    Timm,
+}
+
+/// A word that is no naming's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no naming {0:?}: use one of {names}", names = Naming::ALL.map(Naming::name).join(", "))]
+pub struct UnknownNaming(pub String);
+
+impl Naming {
+    /// Every naming; the canonical one first.
+    pub const ALL: [Naming; 5] =
+        [Naming::Torchvision, Naming::TorchvisionLegacy, Naming::MaskrcnnBenchmark, Naming::Detectron2, Naming::Timm];
+
+    /// The name in files and on the command line, for example `maskrcnn-benchmark`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Naming::Torchvision => "torchvision",
+            Naming::TorchvisionLegacy => "torchvision-legacy",
+            Naming::MaskrcnnBenchmark => "maskrcnn-benchmark",
+            Naming::Detectron2 => "detectron2",
+            Naming::Timm => "timm",
+        }
+    }
+
+    /// The naming that most keys of a file speak, or nothing if none knows at least half of them
+    /// (another family of networks: use its names as they are).
+    ///
+    /// Keys that several namings share decide nothing, so a bare VoVNet is [`Naming::Torchvision`].
+    pub fn detect<'a>(keys: impl Iterator<Item = &'a str>) -> Option<Naming> {
+        let keys: Vec<&str> = keys.collect();
+        let canonical: Vec<bool> = keys.iter().map(|key| is_canonical(key)).collect();
+        let mut best = (None, 0, 0);
+        for naming in Naming::ALL {
+            let renamed = naming.rules().translate(&keys, Direction::ToCanonical);
+            let renames = renamed.iter().flatten().count();
+            let knows =
+                renamed.iter().zip(&canonical).filter(|(renamed, canonical)| renamed.is_some() || **canonical).count();
+            if (knows, renames) > (best.1, best.2) {
+                best = (Some(naming), knows, renames);
+            }
+        }
+        let (naming, knows, _) = best;
+        naming.filter(|_| 2 * knows >= keys.len())
+    }
+
+    /// The canonical name of each key of one file.
+    ///
+    /// A key that is canonical already is kept, whatever the naming: files mix. For
+    /// [`Naming::Torchvision`] every key is kept, so that networks without tables here (SSD,
+    /// RefineDet) load by their own names. `None` is a key that this naming does not know: a part
+    /// that no network here has, or a name of another project.
+    pub fn to_canonical(self, keys: &[&str]) -> Vec<Option<String>> {
+        let mut names = self.rules().translate(keys, Direction::ToCanonical);
+        for (name, key) in names.iter_mut().zip(keys) {
+            if name.is_none() && (self == Naming::Torchvision || is_canonical(key)) {
+                *name = Some((*key).to_owned());
+            }
+        }
+        names
+    }
+
+    /// The names of one network's canonical keys in this naming. What the naming has no other
+    /// name for keeps its canonical one.
+    pub fn from_canonical(self, keys: &[&str]) -> Vec<String> {
+        self.rules()
+            .translate(keys, Direction::FromCanonical)
+            .into_iter()
+            .zip(keys)
+            .map(|(name, key)| name.unwrap_or_else(|| (*key).to_owned()))
+            .collect()
+    }
+
+    fn rules(self) -> &'static Rules {
+        match self {
+            Naming::Torchvision => &rules::TORCHVISION,
+            Naming::TorchvisionLegacy => &rules::TORCHVISION_LEGACY,
+            Naming::MaskrcnnBenchmark => &rules::MASKRCNN_BENCHMARK,
+            Naming::Detectron2 => &rules::DETECTRON2,
+            Naming::Timm => &rules::TIMM,
+        }
+    }
+}
+
+impl fmt::Display for Naming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Naming {
+    type Err = UnknownNaming;
+
+    fn from_str(text: &str) -> Result<Naming, UnknownNaming> {
+        Naming::ALL.into_iter().find(|naming| naming.name() == text).ok_or_else(|| UnknownNaming(text.to_owned()))
+    }
+}

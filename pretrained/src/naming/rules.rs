@@ -1,0 +1,125 @@
+//! Applies the tables: every row becomes a rule, once for each place where its names may live.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use super::pattern::Pattern;
+use super::tables::{self, Part, Table, When};
+
+/// The names a naming translates.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    canonical: Pattern,
+    foreign: Pattern,
+    condition: Option<Condition>,
+}
+
+/// The rule holds if the sign's presence in the set of keys equals `present`.
+#[derive(Debug)]
+struct Condition {
+    canonical: String,
+    foreign: String,
+    present: bool,
+}
+
+/// Which of the two names of a row is the given one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    ToCanonical,
+    FromCanonical,
+}
+
+/// Canonical prefixes of a backbone's names: bare, a backbone wrapped alone, in a detector with
+/// an FPN.
+const CANONICAL_PREFIXES: [&str; 3] = ["", "backbone.", "backbone.body."];
+/// detectron2's prefixes, in the same order.
+const DETECTRON2_PREFIXES: [&str; 3] = ["", "backbone.", "backbone.bottom_up."];
+
+pub(super) static TORCHVISION: LazyLock<Rules> = LazyLock::new(Rules::default);
+pub(super) static TORCHVISION_LEGACY: LazyLock<Rules> =
+    LazyLock::new(|| Rules::new(tables::TORCHVISION_LEGACY, CANONICAL_PREFIXES));
+pub(super) static MASKRCNN_BENCHMARK: LazyLock<Rules> =
+    LazyLock::new(|| Rules::new(tables::MASKRCNN_BENCHMARK, CANONICAL_PREFIXES));
+pub(super) static DETECTRON2: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::DETECTRON2, DETECTRON2_PREFIXES));
+pub(super) static TIMM: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::TIMM, CANONICAL_PREFIXES));
+
+static CANONICAL: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
+    let body = CANONICAL_PREFIXES
+        .iter()
+        .flat_map(|prefix| tables::CANONICAL_BODY.iter().map(move |text| Pattern::new(prefix, text, &mut Vec::new())));
+    let detector = tables::CANONICAL_DETECTOR.iter().map(|text| Pattern::new("", text, &mut Vec::new()));
+    body.chain(detector).collect()
+});
+
+/// Whether the canonical tables hold `key`.
+pub(super) fn is_canonical(key: &str) -> bool {
+    CANONICAL.iter().any(|pattern| pattern.find(key).is_some())
+}
+
+impl Rules {
+    fn new(tables: &[Table], foreign_prefixes: [&str; 3]) -> Rules {
+        let mut rules = Vec::new();
+        for table in tables {
+            let prefixes = match table.part {
+                Part::Body => CANONICAL_PREFIXES.iter().zip(foreign_prefixes).collect(),
+                Part::Detector => vec![(&"", "")],
+            };
+            for (prefix, foreign_prefix) in prefixes {
+                for (canonical, foreign) in table.rows {
+                    let mut names = Vec::new();
+                    rules.push(Rule {
+                        canonical: Pattern::new(prefix, canonical, &mut names),
+                        foreign: Pattern::new(foreign_prefix, foreign, &mut names),
+                        condition: table.when.condition(prefix, foreign_prefix),
+                    });
+                }
+            }
+        }
+        Rules { rules }
+    }
+
+    /// Each key's name on the other side; nothing for a key that no rule names.
+    pub(super) fn translate(&self, keys: &[&str], direction: Direction) -> Vec<Option<String>> {
+        let present: HashSet<&str> = keys.iter().copied().collect();
+        let rules: Vec<(&Pattern, &Pattern)> = self
+            .rules
+            .iter()
+            .filter(|rule| rule.condition.as_ref().is_none_or(|condition| condition.holds(&present, direction)))
+            .map(|rule| match direction {
+                Direction::ToCanonical => (&rule.foreign, &rule.canonical),
+                Direction::FromCanonical => (&rule.canonical, &rule.foreign),
+            })
+            .collect();
+        keys.iter().map(|key| rules.iter().find_map(|(from, to)| to.fill(&from.find(key)?))).collect()
+    }
+}
+
+impl Condition {
+    fn holds(&self, keys: &HashSet<&str>, direction: Direction) -> bool {
+        let sign = match direction {
+            Direction::ToCanonical => &self.foreign,
+            Direction::FromCanonical => &self.canonical,
+        };
+        keys.contains(sign.as_str()) == self.present
+    }
+}
+
+impl When {
+    fn condition(&self, prefix: &str, foreign_prefix: &str) -> Option<Condition> {
+        let ((canonical, foreign), present) = match self {
+            When::Always => return None,
+            When::With(sign) => (sign, true),
+            When::Without(sign) => (sign, false),
+        };
+        Some(Condition {
+            canonical: format!("{prefix}{canonical}"),
+            foreign: format!("{foreign_prefix}{foreign}"),
+            present,
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! The tables of names: data only. `pattern` explains the holes, `rules` applies the rows.
+//!
+//! A row is (canonical, foreign). What a naming calls as we do has no row. Where several rows fit
+//! a key, the first one counts.
+//! Sources: spec/vovnet.md §4 and §7.6, spec/mask_rcnn.md §1; torchvision 0.26, timm 1.0.31.
+
+mod canonical;
+mod detectron2;
+mod maskrcnn_benchmark;
+mod timm;
+mod torchvision_legacy;
+
+pub(super) use canonical::{CANONICAL_BODY, CANONICAL_DETECTOR};
+pub(super) use detectron2::DETECTRON2;
+pub(super) use maskrcnn_benchmark::MASKRCNN_BENCHMARK;
+pub(super) use timm::TIMM;
+pub(super) use torchvision_legacy::TORCHVISION_LEGACY;
+
+/// Rows of names that live in one place and hold on one condition.
+pub(super) struct Table {
+    /// Where the names live.
+    pub part: Part,
+    /// When the rows hold.
+    pub when: When,
+    /// (canonical, foreign).
+    pub rows: &'static [(&'static str, &'static str)],
+}
+
+/// Where the names of a table live.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// In a backbone: bare, or behind any of the naming's prefixes.
+    Body,
+    /// In a detector, as written.
+    Detector,
+}
+
+/// A name may mean two things; which one shows in another key of the same set, given as
+/// (canonical, foreign).
+pub(super) enum When {
+    Always,
+    With(&'static (&'static str, &'static str)),
+    Without(&'static (&'static str, &'static str)),
+}

@@ -1,0 +1,76 @@
+//! What a file is, by its first bytes.
+
+use crate::{
+    checkpoint::Format,
+    error::{ErrorKind, Read},
+};
+
+/// Files of other kinds: offset and bytes of their mark, what they are, what to do.
+const FOREIGN: [(usize, &[u8], &str, &str); 13] = [
+    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras, or a .caffemodel.h5)", "convert it to .pth or safetensors"),
+    (0, b"\x1f\x8b", "compressed with gzip", "unpack it first (gunzip)"),
+    (0, b"BZh", "compressed with bzip2", "unpack it first (bunzip2)"),
+    (0, b"\xfd7zXZ\0", "compressed with xz", "unpack it first (unxz)"),
+    (0, b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it first (unzstd)"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first"),
+    (0, b"Rar!", "a RAR archive", "unpack it first"),
+    (0, b"\x93NUMPY", "a single numpy array (.npy)", "save a dictionary from names to tensors"),
+    (4, b"TFL3", "a TensorFlow Lite model", "use the PyTorch weights"),
+    (0, b"GGUF", "a GGUF file (language models)", "use the PyTorch or safetensors weights"),
+    (0, b"\x89PNG", "a picture", "give the path of a checkpoint"),
+    (0, b"\xff\xd8\xff", "a picture", "give the path of a checkpoint"),
+    (0, b"%PDF", "a PDF document", "give the path of a checkpoint"),
+];
+
+/// The number that legacy streams begin with, little-endian (torch/serialization.py, MAGIC_NUMBER).
+pub(crate) const LEGACY_MAGIC: [u8; 10] =
+    [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+
+/// Decides the format, or says what the file is instead.
+pub(crate) fn sniff(bytes: &[u8]) -> Read<Format> {
+    let at = |offset: usize, mark: &[u8]| {
+        bytes.get(offset..).is_some_and(|rest| rest.starts_with(mark))
+    };
+    if bytes.is_empty() {
+        return Err(ErrorKind::Empty);
+    }
+    if at(0, b"PK\x03\x04") || at(0, b"PK\x05\x06") {
+        return Ok(Format::TorchZip);
+    }
+    // PROTO 2…5, then an integer of ten bytes.
+    if let [0x80, 2..=5, 0x8a, 10, ..] = bytes {
+        return Ok(Format::TorchLegacy);
+    }
+    if at(257, b"ustar") {
+        return Err(ErrorKind::OldTar);
+    }
+    if let Some(&(_, _, what, advice)) = FOREIGN.iter().find(|(offset, mark, ..)| at(*offset, mark)) {
+        return Err(ErrorKind::Foreign { what, advice });
+    }
+    if at(0, b"version https://git-lfs") {
+        return Err(ErrorKind::LfsPointer);
+    }
+    // Pickles: PROTO 2…5, or a dictionary at protocol 0 or 1.
+    let plain = matches!(bytes, [0x80, 2..=5, ..]);
+    if plain || at(0, b"(dp") || at(0, b"}q") || at(0, b"ccollections\nOrderedDict\n") {
+        return Ok(Format::Pickle);
+    }
+    if bytes.get(8) == Some(&b'{') && bytes[..8].ends_with(&[0, 0, 0]) {
+        return Ok(Format::Safetensors);
+    }
+    // ONNX: field 1 (version, a small number), field 2 (producer's name) or 7 (graph).
+    if let [0x08, 1..=20, 0x12 | 0x3a, ..] = bytes {
+        let (what, advice) = ("an ONNX model", "use the PyTorch weights that it was exported from");
+        return Err(ErrorKind::Foreign { what, advice });
+    }
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    if text.first() == Some(&b'<') {
+        return Err(ErrorKind::Html);
+    }
+    if bytes.len() < 16 {
+        let what = format!("it has only {} bytes", bytes.len());
+        return Err(ErrorKind::Truncated(what));
+    }
+    let start: Vec<_> = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    Err(ErrorKind::Unrecognised(start.join(" ")))
+}

@@ -1,0 +1,228 @@
+//! Every fixture file, good and hostile, against what PyTorch, numpy or its maker says it holds.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use common::{check_tensors, fixture, json, shared};
+use vovdet_pretrained::{Checkpoint, ErrorKind, Format};
+
+/// Far above what any of these small files takes, far below what a bomb would.
+const QUICK: Duration = Duration::from_secs(2);
+
+/// The files of `checkpoints/synthetic`, by their own JSON.
+#[test]
+fn synthetic_files_give_what_their_maker_says() {
+    let spec = json("synthetic/checkpoints.json");
+    let canary = Path::new(spec["canary"].as_str().unwrap());
+    let (mut accepted, mut refused) = (0, 0);
+    for file in spec["files"].as_array().unwrap() {
+        let name = file["file"].as_str().unwrap();
+        let start = Instant::now();
+        let opened = Checkpoint::open(fixture("synthetic").join(name));
+        assert!(start.elapsed() < QUICK, "{name} took {:?}", start.elapsed());
+        assert!(!canary.exists(), "{name} ran its payload");
+        match (file["expect"].as_str().unwrap(), opened) {
+            ("accept", Err(error)) => panic!("{error}"),
+            ("refuse", Ok(checkpoint)) => panic!("accepted: {checkpoint:?}"),
+            ("accept" | "refuse_or_accept", Ok(checkpoint)) => {
+                accepted += 1;
+                check_accepted(name, file, &checkpoint);
+            }
+            ("refuse" | "refuse_or_accept", Err(error)) => {
+                refused += 1;
+                let sentence = error.to_string();
+                assert!(sentence.contains(name) && !sentence.contains('\n'), "{sentence}");
+                assert!(sentence.len() < 600, "{sentence}");
+            }
+            (other, _) => panic!("{name}: {other}"),
+        }
+    }
+    assert!(accepted >= 13 && refused >= 40, "{accepted} accepted, {refused} refused");
+}
+
+fn check_accepted(name: &str, file: &serde_json::Value, checkpoint: &Checkpoint) {
+    let format = match file["format"].as_str().unwrap() {
+        "zip" => Format::TorchZip,
+        "legacy" => Format::TorchLegacy,
+        "pkl" => Format::Pickle,
+        other => panic!("{name}: {other}"),
+    };
+    assert_eq!(checkpoint.format(), format, "{name}");
+    let wrapper = checkpoint.wrapper();
+    let path: Vec<String> = serde_json::from_value(file["state_dict_at"].clone()).unwrap();
+    assert_eq!(wrapper.path, path, "{name}");
+    let prefix = file["key_prefix"].as_str().unwrap_or("");
+    assert_eq!(wrapper.prefix, prefix, "{name}");
+    // lie_zip_crc may be accepted without a list of tensors: its data differ from its checksum.
+    if let Some(tensors) = file["tensors"].as_object() {
+        check_tensors(checkpoint, &file["tensors"], prefix);
+        let names: Vec<_> = checkpoint.tensors().iter().map(|t| t.name.as_str()).collect();
+        let wanted: Vec<_> = tensors.keys().map(|key| key.strip_prefix(prefix).unwrap()).collect();
+        let (mut sorted, mut wanted_sorted) = (names.clone(), wanted.clone());
+        sorted.sort_unstable();
+        wanted_sorted.sort_unstable();
+        assert_eq!(sorted, wanted_sorted, "{name}");
+        check_order(name, &names);
+    }
+    if let Some(others) = file["other_values"].as_object() {
+        for (key, value) in others {
+            let line = wrapper.others.iter().find(|(k, _)| k == key);
+            assert_eq!(line.map(|(_, line)| line.as_str()), Some(value.to_string().as_str()));
+        }
+    }
+}
+
+/// The order of the file: serde_json sorts the keys of an object, so the text of the JSON is asked.
+fn check_order(file: &str, names: &[&str]) {
+    let text = std::fs::read_to_string(fixture("synthetic/checkpoints.json")).unwrap();
+    let mut rest = &text[text.find(&format!("\"{file}\"")).unwrap()..];
+    for name in names {
+        let quoted = format!("{name}\": {{");
+        let at = rest.find(&quoted).unwrap_or_else(|| panic!("{file}: {name} out of order"));
+        rest = &rest[at + quoted.len()..];
+    }
+}
+
+/// Wrappers, prefixes, foreign objects, byte orders, numpy encodings, refusals: `made/make.py`.
+#[test]
+fn made_files_give_what_their_script_says() {
+    let spec = json("made/made.json");
+    for (name, want) in spec["files"].as_object().unwrap() {
+        let opened = Checkpoint::open(fixture("made").join(name));
+        if let Some(sentence) = want["refuse"].as_str() {
+            let error = opened.map(|ok| format!("{ok:?}")).expect_err(name).to_string();
+            assert!(error.contains(sentence), "{error}\n  does not say {sentence:?}");
+            continue;
+        }
+        let checkpoint = opened.unwrap_or_else(|error| panic!("{error}"));
+        let wrapper = checkpoint.wrapper();
+        let path: Vec<String> = serde_json::from_value(want["path"].clone()).unwrap();
+        assert_eq!(wrapper.path, path, "{name}");
+        assert_eq!(wrapper.prefix, want["prefix"].as_str().unwrap(), "{name}");
+        assert_eq!(wrapper.notes.len() as u64, want["notes"].as_u64().unwrap(), "{wrapper:?}");
+        let count = check_tensors(&checkpoint, &want["tensors"], "");
+        assert_eq!(count, checkpoint.tensors().len(), "{name}");
+        let ignored: Vec<_> = checkpoint.ignored().iter().map(|i| i.name.as_str()).collect();
+        let wanted: Vec<String> = serde_json::from_value(want["ignored"].clone()).unwrap();
+        assert_eq!(ignored, wanted, "{name}");
+        let others = want["others"].as_object().unwrap();
+        for (key, line) in &wrapper.others {
+            assert_eq!(others.get(key).and_then(|l| l.as_str()), Some(line.as_str()), "{name}: {key}");
+        }
+        assert_eq!(wrapper.others.len(), others.len(), "{name}: {:?}", wrapper.others);
+    }
+}
+
+/// Small real files, and the big ones of the shared folder, against `torch.load`.
+#[test]
+fn real_files_give_what_torch_reads() {
+    let spec = json("real.json");
+    let mut seen = 0;
+    for (name, want) in spec["files"].as_object().unwrap() {
+        let local = fixture("real").join(name);
+        let path = if local.exists() { Some(local) } else { shared(&format!("checkpoints/real/{name}")) };
+        let Some(path) = path else { continue };
+        seen += 1;
+        let opened = Checkpoint::open(&path);
+        if want["refused"].is_string() {
+            assert!(opened.is_err(), "{name}");
+            continue;
+        }
+        let checkpoint = opened.unwrap_or_else(|error| panic!("{error}"));
+        // The JSON lists all tensors of the file by dotted names: the model's are below its path.
+        let path = checkpoint.wrapper().path.join(".");
+        let path = if path.is_empty() { path } else { path + "." };
+        let mut wanted = want["tensors"].as_object().unwrap().clone();
+        wanted.retain(|key, _| key.starts_with(&path));
+        let prefix = path + &checkpoint.wrapper().prefix;
+        let count = check_tensors(&checkpoint, &wanted.into(), &prefix);
+        assert_eq!(count, checkpoint.tensors().len(), "{name}");
+    }
+    assert!(seen >= 30, "{seen}");
+}
+
+/// What `_metadata` says (PyTorch's BatchNorm has version 2), the module prefix gone.
+#[test]
+fn module_versions_are_kept() {
+    let checkpoint = Checkpoint::open(fixture("synthetic/ok_legacy_metadata.pth")).unwrap();
+    assert_eq!(checkpoint.module_versions().get("bn"), Some(&2));
+}
+
+/// Both state dicts of a file with an averaged one can be had.
+#[test]
+fn the_other_state_dict_can_be_asked_for() {
+    let path = fixture("made/ema_beside_model.pth");
+    let alone = Checkpoint::open(fixture("made/ema_alone.pth")).unwrap();
+    let ema = Checkpoint::open_at(&path, &["ema"]).unwrap();
+    assert_eq!(ema.read("conv.weight").unwrap(), alone.read("conv.weight").unwrap());
+    let plain = Checkpoint::open(&path).unwrap();
+    assert_ne!(plain.read("conv.weight").unwrap(), alone.read("conv.weight").unwrap());
+    assert!(plain.wrapper().notes[0].contains("\"ema\""), "{:?}", plain.wrapper().notes);
+    let error = Checkpoint::open_at(&path, &["teacher"]).unwrap_err().to_string();
+    assert!(error.contains("nothing under teacher; it holds: \"ema\", \"model\""), "{error}");
+}
+
+/// The metadata of a safetensors file.
+#[test]
+fn safetensors_metadata_are_read() {
+    let checkpoint = Checkpoint::open(fixture("made/good.safetensors")).unwrap();
+    assert_eq!(checkpoint.metadata().get("spec").map(String::as_str), Some(r#"{"a": 1}"#));
+}
+
+/// Each kind of wrong file has its own kind of error.
+#[test]
+fn refusals_can_be_told_apart() {
+    let kind = |name: &str, matches: fn(&ErrorKind) -> bool| {
+        let error = Checkpoint::open(fixture(name)).map(|ok| format!("{ok:?}")).expect_err(name);
+        assert!(matches(error.kind()), "{error}");
+    };
+    kind("synthetic/not_html.pth", |k| matches!(k, ErrorKind::Html));
+    kind("synthetic/zip_torchscript.pth", |k| matches!(k, ErrorKind::TorchScript));
+    kind("synthetic/content_whole_module.pth", |k| matches!(k, ErrorKind::WholeModule { .. }));
+    kind("synthetic/content_bare_tensor.pth", |k| matches!(k, ErrorKind::BareTensor));
+    kind("synthetic/content_no_tensors.pth", |k| matches!(k, ErrorKind::NoTensors { .. }));
+    kind("synthetic/evil_zip_inst_opcode.pth", |k| matches!(k, ErrorKind::Opcode { .. }));
+    kind("synthetic/trunc_legacy_6527of6528.pth", |k| matches!(k, ErrorKind::Truncated(_)));
+    kind("synthetic/trunc_zip_11920of11921.pth", |k| matches!(k, ErrorKind::Truncated(_)));
+    kind("synthetic/zip_without_pickle.pth", |k| matches!(k, ErrorKind::ZipWithoutPickle { .. }));
+    kind("real/burn-reader-fixtures/tar_float32.tar", |k| matches!(k, ErrorKind::OldTar));
+    kind("made/optimizer.pth", |k| matches!(k, ErrorKind::OptimizerOnly { .. }));
+    kind("made", |k| matches!(k, ErrorKind::NotAFile));
+    kind("made/not-there.pth", |k| matches!(k, ErrorKind::Io(_)));
+    for name in [
+        "evil_zip_reduce_posix_system.pth",
+        "evil_zip_global_os_system.pth",
+        "evil_legacy_reduce_posix_system.pth",
+        "evil_pkl_os_system.pkl",
+        "evil_zip_builtins_eval.pth",
+        "evil_zip_hidden_beside_model.pth",
+    ] {
+        kind(&format!("synthetic/{name}"), |k| matches!(k, ErrorKind::UnsafeGlobal { .. }));
+    }
+}
+
+/// A whole module of 2020 (`('module', class, source, text)` persistent ids).
+#[test]
+fn an_old_whole_module_is_refused_by_its_class() {
+    let Some(path) = shared("checkpoints/real/facemask-ssd/face_mask_detection.pth") else { return };
+    let error = Checkpoint::open(path).unwrap_err();
+    assert!(error.to_string().contains("MainModel.KitModel"), "{error}");
+}
+
+/// A file cut anywhere is refused, or reads exactly as the whole one (only bytes that nothing needs
+/// were lost).
+#[test]
+fn a_file_cut_anywhere_is_never_misread() {
+    for name in ["ok_zip.pth", "ok_legacy.pth", "ok_d2_py2_latin1.pkl", "ok_zip_protocol4.pth"] {
+        let bytes = std::fs::read(fixture("synthetic").join(name)).unwrap();
+        for len in 0..bytes.len() {
+            let cut = Checkpoint::from_bytes(name, bytes[..len].to_vec());
+            assert!(cut.is_err(), "{name} of {len} bytes");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Images for the verbs that take many: read and prepared on other threads, in batches, in order.
+
+use super::console::Console;
+use super::options::cores;
+use crate::data::pipeline;
+use crate::data::sources::{Source, Sources};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use image::RgbImage;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use vovdet_detectors::Prepared;
+use vovdet_detectors::spec::InputSpec;
+
+/// Name of the threads that read images.
+const READER: &str = "image reader";
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Images")]
+pub struct SourceOptions {
+    /// Images: files, folders, patterns such as 'photos/*.jpg', or - for an image on standard input.
+    #[arg(value_name = "SOURCES", required_unless_present = "list")]
+    pub sources: Vec<PathBuf>,
+    /// Read paths from FILE, one per line; - reads them from standard input as they come.
+    #[arg(long, value_name = "FILE", conflicts_with = "sources")]
+    pub list: Option<PathBuf>,
+    /// Look into the folders of a folder too.
+    #[arg(short, long)]
+    pub recursive: bool,
+    /// Images that go through the network together.
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub batch: u16,
+}
+
+/// An image of the run, ready for the network, or why it is not.
+pub struct Item {
+    /// Its number in the run, from 0.
+    pub index: usize,
+    /// Where it came from.
+    pub source: Source,
+    /// What it became.
+    pub ready: Result<Ready, String>,
+}
+
+/// An image ready for the network.
+pub struct Ready {
+    /// The network's input.
+    pub input: Prepared,
+    /// The picture itself, if it was to be kept.
+    pub picture: Option<RgbImage>,
+    /// Milliseconds to read and decode the file.
+    pub decode_ms: f64,
+    /// Milliseconds to resize and normalise it.
+    pub prepare_ms: f64,
+}
+
+impl SourceOptions {
+    /// Reads and prepares all images and hands them to `answer` in order, in groups with at most `--batch` readable
+    /// ones; unreadable ones stand in their places. Every item counts as one step of the console's progress.
+    ///
+    /// # Errors
+    /// When the list of images cannot be read, or what `answer` returns.
+    pub fn for_each_batch(
+        &self,
+        console: &Console,
+        spec: &InputSpec,
+        keep_pictures: bool,
+        mut answer: impl FnMut(&Console, Vec<Item>) -> Result<()>,
+    ) -> Result<()> {
+        let sources = self.sources()?;
+        let console = console.with_progress(sources.len, "images");
+        let (batch, workers) = (usize::from(self.batch), cores().min(16));
+        let work = |(index, source): (usize, Source)| {
+            let ready = prepare(&source, spec, keep_pictures);
+            Item { index, source, ready }
+        };
+        let items = sources.items.enumerate();
+        pipeline::in_order(READER, items, workers, workers + batch, work, |items| {
+            let mut group = Vec::new();
+            let mut good = 0;
+            for item in items {
+                good += usize::from(item.ready.is_ok());
+                group.push(item);
+                if good == batch || good == 0 {
+                    answer(&console, std::mem::take(&mut group))?;
+                    good = 0;
+                }
+            }
+            if group.is_empty() { Ok(()) } else { answer(&console, group) }
+        })
+    }
+
+    fn sources(&self) -> Result<Sources> {
+        if self.sources.iter().filter(|source| *source == Path::new("-")).count() > 1 {
+            bail!("standard input holds one image: give - once");
+        }
+        match &self.list {
+            Some(list) => Sources::from_list(list, self.recursive).with_context(|| format!("--list {}", list.display())),
+            None => Ok(Sources::from_arguments(&self.sources, self.recursive)),
+        }
+    }
+}
+
+fn prepare(source: &Source, spec: &InputSpec, keep_picture: bool) -> Result<Ready, String> {
+    let start = Instant::now();
+    let picture = source.read().map_err(|e| e.to_string())?;
+    let decode_ms = milliseconds(start);
+    let start = Instant::now();
+    let input = spec.prepare(&picture).map_err(|e| e.to_string())?;
+    let prepare_ms = milliseconds(start);
+    Ok(Ready { input, picture: keep_picture.then_some(picture), decode_ms, prepare_ms })
+}
+
+fn milliseconds(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+/// Keeps decoders that give up by panicking from writing to standard error: the panic becomes the image's error.
+pub fn hush_decoders() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().name() != Some(READER) {
+            usual(info);
+        }
+    }));
+}

@@ -1,0 +1,5 @@
+//! The program `vovdet`.
+
+fn main() -> std::process::ExitCode {
+    vovdet::cli::main()
+}
