@@ -1,6 +1,6 @@
 //! What a detector answers: plain data.
 
-use crate::{Error, ModelSpec, Prepared};
+use crate::{Error, Geometry, ModelSpec, Prepared};
 use tch::{Kind, Tensor};
 
 pub use hotcoco::Rle;
@@ -56,9 +56,9 @@ pub trait Detector: std::fmt::Debug {
     fn predict(&self, inputs: &[Prepared]) -> Result<Prediction, Error>;
 
     /// Every intermediate result by the name it has in the parity fixtures, for a batch `[N, 3, H, W]` that goes into
-    /// the network as it is.
+    /// the network as it is; `images` says what part of each plane is image and what it was made of.
     ///
     /// # Errors
     /// When the tensor does not fit the network.
-    fn features(&self, batch: &Tensor) -> Result<Vec<(String, Tensor)>, Error>;
+    fn features(&self, batch: &Tensor, images: &[Geometry]) -> Result<Vec<(String, Tensor)>, Error>;
 }

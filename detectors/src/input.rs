@@ -14,16 +14,31 @@ use tch::{Device, Kind, Tensor};
 pub struct Prepared {
     /// `[height, width, 3]`, normalised, not padded; float32.
     pixels: Vec<f32>,
-    /// Width and height of the original image in pixels.
+    /// Where its pixels come from.
+    pub geometry: Geometry,
+}
+
+/// Widths and heights on the two sides of the resize.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    /// The original image, in pixels.
     pub original: (u32, u32),
-    /// Width and height of the network's input in pixels, without padding.
+    /// The network's input without padding, in pixels.
     pub resized: (u32, u32),
+}
+
+impl Geometry {
+    /// An input that was never resized.
+    pub fn unscaled(width: u32, height: u32) -> Self {
+        Self { original: (width, height), resized: (width, height) }
+    }
 }
 
 impl Prepared {
     /// The input as a tensor `[3, H, W]` (channels last in memory), without padding.
     pub fn tensor(&self) -> Tensor {
-        let (w, h) = (i64::from(self.resized.0), i64::from(self.resized.1));
+        let (w, h) = self.geometry.resized;
+        let (w, h) = (i64::from(w), i64::from(h));
         Tensor::from_slice(&self.pixels).view([h, w, 3]).permute([2, 0, 1])
     }
 }
@@ -47,7 +62,7 @@ impl InputSpec {
             Resampler::PilBilinear => self.resize_bytes(image, rw, rh, FilterType::Bilinear)?,
             Resampler::PilBicubic => self.resize_bytes(image, rw, rh, FilterType::CatmullRom)?,
         };
-        Ok(Prepared { pixels, original: (w, h), resized })
+        Ok(Prepared { pixels, geometry: Geometry { original: (w, h), resized } })
     }
 
     /// Width and height after the resize, before any crop, for an image of `w` x `h` pixels.
@@ -143,11 +158,11 @@ impl InputSpec {
     /// libtorch's message, for want of memory.
     pub fn batch(&self, inputs: &[Prepared], device: Device, kind: Kind) -> Result<Tensor, Error> {
         let round_up = |side: u32| side.next_multiple_of(self.pad_to.max(1)) as usize;
-        let w = round_up(inputs.iter().map(|i| i.resized.0).max().unwrap_or(1));
-        let h = round_up(inputs.iter().map(|i| i.resized.1).max().unwrap_or(1));
+        let w = round_up(inputs.iter().map(|i| i.geometry.resized.0).max().unwrap_or(1));
+        let h = round_up(inputs.iter().map(|i| i.geometry.resized.1).max().unwrap_or(1));
         let mut data = vec![0f32; inputs.len() * h * w * 3];
         for (input, plane) in inputs.iter().zip(data.chunks_exact_mut(h * w * 3)) {
-            let row = input.resized.0 as usize * 3;
+            let row = input.geometry.resized.0 as usize * 3;
             for (from, to) in input.pixels.chunks_exact(row).zip(plane.chunks_exact_mut(w * 3)) {
                 to[..row].copy_from_slice(from);
             }

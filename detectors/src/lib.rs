@@ -30,7 +30,7 @@ pub mod spec;
 pub use classifier::Classifier;
 pub use detection::{Detection, Detector, Prediction, StageTimes};
 pub use error::Error;
-pub use input::Prepared;
+pub use input::{Geometry, Prepared};
 pub use load::{LoadOptions, LoadReport, Mismatch, Missing, SPEC_KEY, check, identify, load};
 pub use model::{Model, Precision};
 pub use params::{ParamStore, Scope};

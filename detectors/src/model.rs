@@ -3,7 +3,7 @@
 use crate::mask_rcnn::MaskRcnn;
 use crate::params::Scope;
 use crate::spec::Task;
-use crate::{Classifier, Detector, Error, ModelSpec};
+use crate::{Classifier, Detector, Error, Geometry, ModelSpec};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 use tch::{Device, Kind, Tensor};
@@ -96,18 +96,20 @@ impl Model {
     }
 
     /// Every intermediate result by name, for a batch `[N, 3, H, W]` that goes into the network as it is; contiguous
-    /// CPU tensors, float32 or int64.
+    /// CPU tensors, float32 or int64. `images` tells for each image what part of its plane is not padding, and what it
+    /// was resized from; without it the whole plane is the image.
     ///
     /// # Errors
     /// When the tensor does not fit the network.
-    pub fn features(&self, batch: &Tensor) -> Result<Vec<(String, Tensor)>, Error> {
-        match batch.size().as_slice() {
-            [n, 3, h, w] if *n > 0 && *h > 0 && *w > 0 => {}
+    pub fn features(&self, batch: &Tensor, images: Option<&[Geometry]>) -> Result<Vec<(String, Tensor)>, Error> {
+        let whole = match batch.size().as_slice() {
+            // Sides beyond u32 would need more memory than there is.
+            &[n, 3, h, w] if n > 0 && h > 0 && w > 0 => vec![Geometry::unscaled(w as u32, h as u32); n as usize],
             other => return Err(Error::Input(format!("the input has shape {other:?}, and [N, 3, H, W] is needed"))),
-        }
+        };
         match self {
             Self::Classifier(c) => c.features(batch),
-            Self::Detector(d) => d.features(batch),
+            Self::Detector(d) => d.features(batch, images.unwrap_or(&whole)),
         }
     }
 }

@@ -60,7 +60,7 @@ impl Parameter {
     /// # Errors
     /// libtorch's message.
     pub fn initialise(&mut self) -> Result<(), Error> {
-        tch::no_grad(|| {
+        let _filled = tch::no_grad(|| {
             let fan_in: i64 = self.tensor.size().iter().skip(1).product();
             match self.init {
                 Init::Zeros => self.tensor.f_zero_(),

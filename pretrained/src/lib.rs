@@ -6,6 +6,7 @@
 
 mod checkpoint;
 pub mod classes;
+pub mod models;
 pub mod naming;
 mod error;
 mod formats;

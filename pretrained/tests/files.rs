@@ -72,7 +72,10 @@ fn check_accepted(name: &str, file: &serde_json::Value, checkpoint: &Checkpoint)
     if let Some(others) = file["other_values"].as_object() {
         for (key, value) in others {
             let line = wrapper.others.iter().find(|(k, _)| k == key);
-            assert_eq!(line.map(|(_, line)| line.as_str()), Some(value.to_string().as_str()));
+            let line = line.map(|(_, line)| line.as_str());
+            // The best accuracy of ImageNet training scripts is a tensor.
+            let tensor = value.is_f64() && line == Some("a tensor of shape []");
+            assert!(tensor || line == Some(value.to_string().as_str()), "{name}: {key}: {line:?}");
         }
     }
 }
@@ -82,7 +85,7 @@ fn check_order(file: &str, names: &[&str]) {
     let text = std::fs::read_to_string(fixture("synthetic/checkpoints.json")).unwrap();
     let mut rest = &text[text.find(&format!("\"{file}\"")).unwrap()..];
     for name in names {
-        let quoted = format!("{name}\": {{");
+        let quoted = format!("{name}\":");
         let at = rest.find(&quoted).unwrap_or_else(|| panic!("{file}: {name} out of order"));
         rest = &rest[at + quoted.len()..];
     }

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor};
+use vovdet_detectors::Geometry;
 use vovdet_detectors::spec::InputSpec;
 use vovdet_pretrained::{Checkpoint, Dtype, TensorData, write_safetensors};
 
@@ -40,7 +41,8 @@ impl Features {
         let source = Source::open(&self.source)?;
         let model = self.model.load(console, |_| ())?;
         let input = source.tensor(&model.spec().input).with_context(|| self.source.display().to_string())?;
-        let mut features = model.features(&input)?;
+        let (input, image) = input;
+        let mut features = model.features(&input, image.as_ref().map(std::slice::from_ref))?;
         if features.iter().all(|(name, _)| name != "input") {
             features.insert(0, ("input".into(), input));
         }
@@ -73,11 +75,14 @@ impl Source {
         Ok(Self::Picture(image::decode(&bytes).map_err(|e| anyhow!("{}: {e}", file()))?))
     }
 
-    /// The batch for the network, on the CPU.
-    fn tensor(&self, spec: &InputSpec) -> Result<Tensor> {
+    /// The batch for the network, on the CPU, and what part of it is image when there is padding.
+    fn tensor(&self, spec: &InputSpec) -> Result<(Tensor, Option<Geometry>)> {
         match self {
-            Self::Picture(picture) => Ok(spec.batch(&[spec.prepare(picture)?], tch::Device::Cpu, Kind::Float)?),
-            Self::Tensors(file) => input_of(file),
+            Self::Picture(picture) => {
+                let prepared = [spec.prepare(picture)?];
+                Ok((spec.batch(&prepared, tch::Device::Cpu, Kind::Float)?, Some(prepared[0].geometry)))
+            }
+            Self::Tensors(file) => Ok((input_of(file)?, None)),
         }
     }
 }

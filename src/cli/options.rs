@@ -44,7 +44,7 @@ pub struct EngineOptions {
     pub device: DeviceChoice,
     /// Arithmetic of the network: auto, fp32, bf16, fp16.
     #[arg(long, default_value = "auto", value_name = "auto|fp32|bf16|fp16")]
-    pub precision: String,
+    pub precision: Precision,
     /// Leave out every fast path, to compare with.
     #[arg(long)]
     pub plain: bool,
@@ -119,13 +119,13 @@ impl DeviceChoice {
 impl EngineOptions {
     /// Nothing that depends on the machine: for verbs that only look at parameters.
     pub fn plain_cpu() -> Self {
-        Self { device: DeviceChoice::Cpu, precision: "fp32".into(), plain: true }
+        Self { device: DeviceChoice::Cpu, precision: Precision::Fp32, plain: true }
     }
 
     /// Writes what these options say into `options`.
     fn apply(&self, options: &mut LoadOptions) -> Result<()> {
         options.device = self.device.device()?;
-        options.precision = self.precision.parse::<Precision>().map_err(|e| anyhow!("--precision: {e}"))?;
+        options.precision = self.precision;
         options.plain = self.plain;
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::ops::boxes::Bbox;
 use crate::ops::roi_align::{Roi, pyramid_roi_align};
 use crate::params::Scope;
 use crate::spec::{MaskRcnnSpec, ModelSpec, Rules, Task};
-use crate::{Error, Prepared};
+use crate::{Error, Geometry, Prepared};
 use heads::{BoxHead, MaskHead, RpnHead};
 use postprocess::Found;
 use proposals::Proposals;
@@ -145,12 +145,12 @@ impl Detector for MaskRcnn {
         let batch = self.spec.input.batch(inputs, self.device, self.kind)?;
         let batched = Instant::now();
         let (_, _, height, width) = batch.size4()?;
-        let sizes: Vec<_> = inputs.iter().map(|i| i.resized).collect();
+        let images: Vec<Geometry> = inputs.iter().map(|i| i.geometry).collect();
+        let sizes: Vec<_> = images.iter().map(|i| i.resized).collect();
         let outputs = tch::no_grad(|| self.heads(&self.maps(&batch)?, (width, height), &sizes))?;
         let masks = outputs.mask_logits.as_ref().map(postprocess::probabilities).transpose()?;
         let networked = Instant::now();
-        let originals: Vec<_> = inputs.iter().map(|i| (i.original, i.resized)).collect();
-        let images = postprocess::finish(self.rules(), &outputs.found, masks.as_ref(), &originals)?;
+        let images = postprocess::finish(self.rules(), &outputs.found, masks.as_ref(), &images)?;
         let ms = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e3;
         let times = StageTimes {
             batch: ms(start, batched),
@@ -160,11 +160,13 @@ impl Detector for MaskRcnn {
         Ok(Prediction { images, times })
     }
 
-    fn features(&self, batch: &Tensor) -> Result<Vec<(String, Tensor)>, Error> {
+    fn features(&self, batch: &Tensor, images: &[Geometry]) -> Result<Vec<(String, Tensor)>, Error> {
         let batch = batch.f_to_device(self.device)?.f_to_kind(self.kind)?;
         let (count, _, height, width) = batch.size4()?;
-        let size = (width as u32, height as u32);
-        let sizes = vec![size; count as usize];
+        if count != images.len() as i64 {
+            return Err(Error::Input(format!("{} sizes are given for a batch of {count} images", images.len())));
+        }
+        let sizes: Vec<_> = images.iter().map(|i| i.resized).collect();
         let (maps, outputs) = tch::no_grad(|| {
             let maps = self.maps(&batch)?;
             let outputs = self.heads(&maps, (width, height), &sizes)?;
@@ -177,9 +179,8 @@ impl Detector for MaskRcnn {
             named.push((format!("rpn.objectness.{level}"), objectness));
             named.push((format!("rpn.deltas.{level}"), deltas));
         }
-        let originals = vec![(size, size); count as usize];
         let masks = outputs.mask_logits.as_ref().map(postprocess::probabilities).transpose()?;
-        let last = postprocess::finish(self.rules(), &outputs.found, masks.as_ref(), &originals)?;
+        let last = postprocess::finish(self.rules(), &outputs.found, masks.as_ref(), images)?;
         named.extend(raw_outputs(self.rules(), outputs, &last)?);
         for (_, tensor) in &mut named {
             let kind = if tensor.kind() == Kind::Int64 { Kind::Int64 } else { Kind::Float };

@@ -1,7 +1,7 @@
 //! From the box head's outputs to detections in the original image (spec/mask_rcnn.md §8 to §10).
 
 use super::proposals::Proposals;
-use crate::Error;
+use crate::{Error, Geometry};
 use crate::detection::Detection;
 use crate::ops::boxes::{Bbox, BoxCoder, clip, is_finite};
 use crate::ops::mask::paste;
@@ -22,9 +22,6 @@ pub(super) struct Found {
     /// Foreground class, from 0.
     pub(super) labels: Vec<usize>,
 }
-
-/// Width and height of the original image and of the input that was made of it.
-pub(super) type Sizes = ((u32, u32), (u32, u32));
 
 /// Detections per image from logits `[R, classes + 1]` and deltas of all proposals in image order.
 pub(super) fn detect(
@@ -118,33 +115,34 @@ pub(super) fn finish(
     rules: &Rules,
     found: &[Found],
     masks: Option<&Tensor>,
-    sizes: &[Sizes],
+    images: &[Geometry],
 ) -> Result<Vec<Vec<Detection>>, Error> {
     let side = masks.map_or(0, |m| m.size().last().copied().unwrap_or(0) as usize);
     let masks = masks.map(f32_slice).transpose()?;
     let mut start = 0;
-    let mut images = Vec::with_capacity(found.len());
-    for (found, &(original, resized)) in found.iter().zip(sizes) {
+    let mut finished = Vec::with_capacity(found.len());
+    for (found, geometry) in found.iter().zip(images) {
         let base = start;
         start += found.boxes.len();
         let detections = (0..found.boxes.len())
             .into_par_iter()
             .filter_map(|i| {
-                let bbox = to_original(&found.boxes[i], original, resized, rules)?;
+                let bbox = to_original(&found.boxes[i], geometry, rules)?;
                 let mask = masks.map(|masks| {
                     let probabilities = &masks[(base + i) * side * side..][..side * side];
-                    paste(probabilities, side, &bbox, original.0, original.1, rules.paste)
+                    paste(probabilities, side, &bbox, geometry.original.0, geometry.original.1, rules.paste)
                 });
                 Some(Detection { bbox, score: found.scores[i], label: found.labels[i], mask })
             })
             .collect();
-        images.push(detections);
+        finished.push(detections);
     }
-    Ok(images)
+    Ok(finished)
 }
 
 /// The box in the original image; none if the dialect drops it there.
-fn to_original(b: &Bbox, original: (u32, u32), resized: (u32, u32), rules: &Rules) -> Option<Bbox> {
+fn to_original(b: &Bbox, geometry: &Geometry, rules: &Rules) -> Option<Bbox> {
+    let Geometry { original, resized } = geometry;
     let x = original.0 as f32 / resized.0 as f32;
     let y = original.1 as f32 / resized.1 as f32;
     let scaled = [b[0] * x, b[1] * y, b[2] * x, b[3] * y];

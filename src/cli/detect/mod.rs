@@ -142,7 +142,7 @@ impl Run<'_> {
         let mut rest = Vec::new();
         for Item { index, source, ready } in items {
             let state = ready.map(|Ready { input, picture, decode_ms, prepare_ms }| {
-                let size = input.original;
+                let size = input.geometry.original;
                 inputs.push(input);
                 (size, picture, decode_ms, prepare_ms)
             });

@@ -3,7 +3,7 @@
 use crate::cli::Outcome;
 use crate::cli::console::Console;
 use crate::cli::options::{EngineOptions, ModelOptions, Norm};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use std::path::PathBuf;
 use vovdet_detectors::spec::Dialect;
@@ -65,12 +65,15 @@ impl Check {
     pub fn run(&self, console: &Console) -> Result<Outcome> {
         let options = self.fit.options();
         let (checkpoint, spec) = (options.checkpoint()?, options.spec()?);
-        let (_, report) = vovdet_detectors::load(spec, &checkpoint, &options.load_options()?)?;
+        let (_, report) = vovdet_detectors::check(spec, &checkpoint, &options.load_options()?)?;
         if self.json {
             console.json_line(&report)?;
         } else {
             console.data(report.to_string().trim_end())?;
         }
-        Ok(if report.is_complete() { Outcome::All } else { Outcome::Part })
+        if !report.is_complete() {
+            bail!("{} does not fit {}", checkpoint.source(), report.model);
+        }
+        Ok(Outcome::All)
     }
 }

@@ -10,10 +10,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use vovdet_detectors::SPEC_KEY;
 use vovdet_pretrained::{Checkpoint, Dtype, TensorInfo, write_safetensors_with, write_torch_zip_with};
-
-/// Key of the spec in the metadata of our own weight files.
-const SPEC_KEY: &str = "vovdet.spec";
 
 /// Convert a checkpoint to safetensors or to a PyTorch file.
 #[derive(Debug, Args)]
