@@ -2,11 +2,14 @@
 //!
 //! Nothing here calls libtorch's threaded operators, so that worker threads can prepare images while the network runs.
 
+mod pil;
+
 use crate::Error;
 use crate::spec::{ChannelOrder, Dialect, InputSpec, Resampler, ResizeRule};
-use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
+use pil::Kernel;
 use tch::{Device, Kind, Tensor};
 
 /// One image, ready to be batched.
@@ -59,8 +62,8 @@ impl InputSpec {
         }
         let (pixels, resized) = match self.resampler {
             Resampler::TorchBilinear => (self.resize_floats(image, rw, rh)?, (rw, rh)),
-            Resampler::PilBilinear => self.resize_bytes(image, rw, rh, FilterType::Bilinear)?,
-            Resampler::PilBicubic => self.resize_bytes(image, rw, rh, FilterType::CatmullRom)?,
+            Resampler::PilBilinear => self.resize_bytes(image, rw, rh, Kernel::Bilinear),
+            Resampler::PilBicubic => self.resize_bytes(image, rw, rh, Kernel::Bicubic),
         };
         Ok(Prepared { pixels, geometry: Geometry { original: (w, h), resized } })
     }
@@ -81,17 +84,8 @@ impl InputSpec {
     }
 
     /// 8-bit pixels through PIL's kernel, then the crop, then normalisation.
-    fn resize_bytes(
-        &self,
-        image: &RgbImage,
-        w: u32,
-        h: u32,
-        filter: FilterType,
-    ) -> Result<(Vec<f32>, (u32, u32)), Error> {
-        let source = ImageRef::new(image.width(), image.height(), image.as_raw(), PixelType::U8x3).map_err(resizing)?;
-        let mut target = Image::new(w, h, PixelType::U8x3);
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
-        Resizer::new().resize(&source, &mut target, &options).map_err(resizing)?;
+    fn resize_bytes(&self, image: &RgbImage, w: u32, h: u32, kernel: Kernel) -> (Vec<f32>, (u32, u32)) {
+        let resized = pil::resize(image, w, h, kernel);
         let table = self.table();
         let (crop_w, crop_h) = match self.resize {
             ResizeRule::CenterCrop { crop, .. } => (crop.min(w), crop.min(h)),
@@ -99,7 +93,7 @@ impl InputSpec {
         };
         let (left, top) = (half_even((w - crop_w) as f64 / 2.0), half_even((h - crop_h) as f64 / 2.0));
         let mut pixels = Vec::with_capacity(crop_w as usize * crop_h as usize * 3);
-        for row in target.buffer().chunks_exact(w as usize * 3).skip(top as usize).take(crop_h as usize) {
+        for row in resized.chunks_exact(w as usize * 3).skip(top as usize).take(crop_h as usize) {
             let row = &row[left as usize * 3..][..crop_w as usize * 3];
             for rgb in row.chunks_exact(3) {
                 for (channel, values) in table.iter().enumerate() {
@@ -107,7 +101,7 @@ impl InputSpec {
                 }
             }
         }
-        Ok((pixels, (crop_w, crop_h)))
+        (pixels, (crop_w, crop_h))
     }
 
     /// Normalisation first, then torch's two-tap kernel on floats.
