@@ -51,7 +51,7 @@ fn models_and_weights_that_do_not_fit() {
     with(&["--model", "mask_rcnn_vovnet39_fpn"]).fails_with(2, &["not built in", "--weights FILE"]);
     with(&["--model", &path("spec.json")]).fails_with(2, &["spec.json", "not a model spec"]);
     with(&["--model", "faster_rcnn_resnet50_fpn", "--weights", MODEL]).fails_with(2, &[MODEL]);
-    with(&["--model", MODEL, "--classes", "nuclues"]).fails_with(2, &["--classes", "did you mean `nucleus`?"]);
+    with(&["--model", MODEL, "--classes", "nuclues"]).fails_with(2, &["--classes", "no class `nuclues`", "nucleus"]);
 }
 
 #[test]

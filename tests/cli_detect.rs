@@ -65,7 +65,8 @@ fn a_broken_image_is_reported_and_the_rest_goes_on() {
         let ran = run(detect([path("").to_str().unwrap(), "--batch", batch]));
         ran.fails_with(1, &["b.png", "cut short"]);
         let lines = ran.lines();
-        let names: Vec<_> = lines.iter().map(|line| line["image"].as_str().unwrap().rsplit('/').next().unwrap()).collect();
+        let names: Vec<_> =
+            lines.iter().map(|line| line["image"].as_str().unwrap().rsplit('/').next().unwrap()).collect();
         assert_eq!(names, ["a.png", "b.png", "c.jpg"]);
         assert!(lines[1]["error"].as_str().unwrap().contains("cut short") && lines[1]["detections"].is_null());
         // Stored as 37 x 23, upright it is 23 x 37.

@@ -56,8 +56,9 @@ fn hostile_and_foreign_files_give_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("page.pth"), "<!doctype html><title>Dropbox</title>").unwrap();
-    // A pickle that would call os.system (protocol 0 of Python's pickle format).
-    fs::write(path("evil.pkl"), "cos\nsystem\n(S'touch /tmp/vovdet-was-here'\ntR.").unwrap();
+    // A pickle that would call os.system (protocol 2: a global, a string of 27 bytes, a tuple, a call).
+    let evil = b"\x80\x02cos\nsystem\nX\x1b\0\0\0touch /tmp/vovdet-was-here \x85R.";
+    fs::write(path("evil.pkl"), evil).unwrap();
     for action in ["inspect", "check"] {
         weights(&[action, &path("page.pth")]).fails_with(2, &["page.pth", "web page"]);
         weights(&[action, &path("evil.pkl")]).fails_with(2, &["evil.pkl", "os.system"]);

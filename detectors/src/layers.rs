@@ -76,10 +76,7 @@ impl Norm {
         let weight = affine("weight", Init::Ones);
         let bias = affine("bias", Init::Zeros);
         let running = (spec.kind != NormKind::Group).then(|| {
-            (
-                scope.buffer("running_mean", shape, Init::Zeros),
-                scope.buffer("running_var", shape, Init::Ones),
-            )
+            (scope.buffer("running_mean", shape, Init::Zeros), scope.buffer("running_var", shape, Init::Ones))
         });
         Self { spec, weight, bias, running }
     }
@@ -139,14 +136,7 @@ impl ConvNormAct {
     /// libtorch's message when the channels do not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
         let (stride, padding) = (self.spec.stride, self.spec.kernel / 2);
-        let y = x.f_conv2d(
-            &self.weight,
-            self.bias.as_ref(),
-            [stride; 2],
-            [padding; 2],
-            [1, 1],
-            self.spec.groups,
-        )?;
+        let y = x.f_conv2d(&self.weight, self.bias.as_ref(), [stride; 2], [padding; 2], [1, 1], self.spec.groups)?;
         let mut y = match &self.norm {
             Some(norm) => norm.forward(&y)?,
             None => y,

@@ -11,9 +11,7 @@ mod system;
 pub use conv::{Activation, ConvGeometry, PackedConv};
 pub use copy::copy_from_bytes;
 pub use slice::{f32_slice, f32_tensor};
-pub use system::{
-    CudaStatus, cpu_capability, libtorch_path, load_cuda, torch_version, tune_allocator,
-};
+pub use system::{CudaStatus, cpu_capability, libtorch_path, load_cuda, torch_version, tune_allocator};
 
 /// What libtorch said when a call failed.
 #[derive(Debug, thiserror::Error)]

@@ -121,7 +121,9 @@ pub enum ErrorKind {
         hint: String,
     },
     /// Zip features that `torch.save` never uses.
-    #[error("is a zip archive whose entry {entry:?} is {how}; torch.save stores entries as they are: save it again with PyTorch")]
+    #[error(
+        "is a zip archive whose entry {entry:?} is {how}; torch.save stores entries as they are: save it again with PyTorch"
+    )]
     ZipEntry {
         /// The entry.
         entry: String,
@@ -145,6 +147,9 @@ pub enum ErrorKind {
     /// A file that breaks the rules of its own format.
     #[error("is damaged: {0}")]
     Malformed(String),
+    /// A state dict of PyTorch tensors written by `pickle.dump`.
+    #[error("holds PyTorch tensors written by pickle.dump; save it again with torch.save")]
+    PickledTensors,
     /// A limit was reached before memory was spent.
     #[error("needs more than the reader allows: {0}")]
     Limit(String),

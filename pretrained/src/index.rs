@@ -40,12 +40,8 @@ impl Index {
         big_endian: bool,
         locate: impl FnMut(&Storage<'a>) -> Read<Range<usize>>,
     ) -> Read<Self> {
-        let mut index = Self {
-            wrapper: state.wrapper,
-            ignored: state.ignored,
-            versions: state.versions,
-            ..Self::default()
-        };
+        let mut index =
+            Self { wrapper: state.wrapper, ignored: state.ignored, versions: state.versions, ..Self::default() };
         let mut resolver = Resolver::new(heap, file, locate, big_endian);
         let mut entries = Vec::with_capacity(state.entries.len());
         for (name, value) in state.entries {

@@ -175,8 +175,7 @@ impl Layout {
     /// Copies element by element: an odometer over the outer dimensions, a plain loop over the last.
     fn gather_sized<const SIZE: usize>(&self, storage: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.byte_len());
-        let (Some((&inner, outer)), Some(&step)) = (self.shape.split_last(), self.strides.last())
-        else {
+        let (Some((&inner, outer)), Some(&step)) = (self.shape.split_last(), self.strides.last()) else {
             return storage[self.offset * SIZE..(self.offset + 1) * SIZE].to_vec();
         };
         let (elements, _) = storage.as_chunks::<SIZE>();

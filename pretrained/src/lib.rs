@@ -6,13 +6,13 @@
 
 mod checkpoint;
 pub mod classes;
-pub mod models;
-pub mod naming;
 mod error;
 mod formats;
 mod index;
 mod layout;
 mod map;
+pub mod models;
+pub mod naming;
 mod pickle;
 mod resolve;
 mod sniff;
@@ -25,6 +25,4 @@ pub use checkpoint::{Checkpoint, Format};
 pub use error::{Error, ErrorKind, Result};
 pub use tensor::{Dtype, TensorData, TensorInfo};
 pub use wrapper::{Ignored, Wrapper};
-pub use write::{
-    write_safetensors, write_safetensors_with, write_torch_zip, write_torch_zip_with,
-};
+pub use write::{write_safetensors, write_safetensors_with, write_torch_zip, write_torch_zip_with};

@@ -59,7 +59,5 @@ fn map(file: &File) -> std::io::Result<Mmap> {
 fn drop_pages(map: &Mmap, range: Range<usize>) {
     // SAFETY: DONTNEED on a read-only map of a file loses nothing: the pages hold no private data,
     // and the next access reads the same bytes from the file. Failure only means more memory in use.
-    let _ = unsafe {
-        map.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len())
-    };
+    let _ = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len()) };
 }

@@ -1,10 +1,8 @@
 //! The small models that ship with the program, inside it: one file to copy, nothing to configure.
 
 /// Name and bytes (safetensors with the spec in its metadata) of every bundled model.
-const BUNDLED: [(&str, &[u8]); 1] = [(
-    "nuclei_mask_rcnn_vovnet27_slim",
-    include_bytes!("../models/nuclei_mask_rcnn_vovnet27_slim.safetensors"),
-)];
+const BUNDLED: [(&str, &[u8]); 1] =
+    [("nuclei_mask_rcnn_vovnet27_slim", include_bytes!("../models/nuclei_mask_rcnn_vovnet27_slim.safetensors"))];
 
 /// Names of the bundled models.
 pub fn names() -> impl Iterator<Item = &'static str> {

@@ -62,9 +62,10 @@ impl<'h, 'a, L: FnMut(&Storage<'a>) -> Read<Range<usize>>> Resolver<'h, 'a, L> {
             None if storage.class.is_untyped() => {
                 return Err(refuse("has a storage without an element type".to_owned()));
             }
-            None => storage.class.dtype.ok_or_else(|| {
-                refuse(format!("has a {}, a type of element that is not read", storage.class.name))
-            })?,
+            None => storage
+                .class
+                .dtype
+                .ok_or_else(|| refuse(format!("has a {}, a type of element that is not read", storage.class.name)))?,
             Some(dtype) => match heap.as_global(dtype).map(|global| (global.meaning, global.name)) {
                 Some((Meaning::TorchDtype(Some(dtype)), _)) => dtype,
                 Some((_, name)) => {
@@ -78,19 +79,16 @@ impl<'h, 'a, L: FnMut(&Storage<'a>) -> Read<Range<usize>>> Resolver<'h, 'a, L> {
             return Err(refuse("has conjugate or negative bits, which are not read".to_owned()));
         }
         let shape = sizes(heap, tensor.shape).map_err(|why| refuse(format!("has a shape {why}")))?;
-        let strides =
-            sizes(heap, tensor.strides).map_err(|why| refuse(format!("has strides {why}")))?;
+        let strides = sizes(heap, tensor.strides).map_err(|why| refuse(format!("has strides {why}")))?;
         let Value::Int(offset) = tensor.offset else {
             return Err(refuse("has an odd offset".to_owned()));
         };
-        let offset = usize::try_from(offset)
-            .map_err(|_| refuse(format!("starts at the negative offset {offset}")))?;
+        let offset = usize::try_from(offset).map_err(|_| refuse(format!("starts at the negative offset {offset}")))?;
         let range = (self.locate)(storage)?;
         let range = view(storage, range).map_err(refuse)?;
         let len = range.len() / dtype.size();
         let swap = self.big_endian && !storage.class.is_untyped();
-        let layout =
-            Layout::new(Data::File(range), len, dtype.size(), shape, offset, strides, swap);
+        let layout = Layout::new(Data::File(range), len, dtype.size(), shape, offset, strides, swap);
         Ok((dtype, layout.map_err(refuse)?))
     }
 
@@ -105,9 +103,10 @@ impl<'h, 'a, L: FnMut(&Storage<'a>) -> Read<Range<usize>>> Resolver<'h, 'a, L> {
                 (Data::File(range.ok_or_else(|| refuse("has no data".to_owned()))?), bytes.len())
             }
             Value::Latin1(text) => {
-                self.scans_left = self.scans_left.checked_sub(text.len()).ok_or_else(|| {
-                    ErrorKind::Limit("it uses the same text as data again and again".to_owned())
-                })?;
+                self.scans_left = self
+                    .scans_left
+                    .checked_sub(text.len())
+                    .ok_or_else(|| ErrorKind::Limit("it uses the same text as data again and again".to_owned()))?;
                 let odd = || refuse("has data that are no bytes".to_owned());
                 let len = latin1_len(text).ok_or_else(odd)?;
                 let text = range_in(self.file, text.as_bytes()).ok_or_else(odd)?;
@@ -115,9 +114,10 @@ impl<'h, 'a, L: FnMut(&Storage<'a>) -> Read<Range<usize>>> Resolver<'h, 'a, L> {
             }
             Value::Decoded(id) => {
                 let bytes = heap.decoded.get(id as usize).map(Vec::as_slice).unwrap_or(&[]);
-                self.copies_left = self.copies_left.checked_sub(bytes.len()).ok_or_else(|| {
-                    ErrorKind::Limit("it uses the same text as data again and again".to_owned())
-                })?;
+                self.copies_left = self
+                    .copies_left
+                    .checked_sub(bytes.len())
+                    .ok_or_else(|| ErrorKind::Limit("it uses the same text as data again and again".to_owned()))?;
                 (Data::Owned(bytes.into()), bytes.len())
             }
             _ => return Err(refuse("is a numpy array without data".to_owned())),
@@ -126,11 +126,7 @@ impl<'h, 'a, L: FnMut(&Storage<'a>) -> Read<Range<usize>>> Resolver<'h, 'a, L> {
         if expected != Some(bytes) {
             return Err(refuse(format!("has {bytes} bytes of data, too many or few for {shape:?}")));
         }
-        let strides = if array.fortran {
-            Layout::fortran_strides(&shape)
-        } else {
-            Layout::c_strides(&shape)
-        };
+        let strides = if array.fortran { Layout::fortran_strides(&shape) } else { Layout::c_strides(&shape) };
         let len = bytes / dtype.size();
         let layout = Layout::new(data, len, dtype.size(), shape, 0, strides, swap);
         Ok((dtype, layout.map_err(refuse)?))

@@ -23,22 +23,19 @@ const FOREIGN: [(usize, &[u8], &str, &str); 13] = [
 ];
 
 /// The number that legacy streams begin with, little-endian (torch/serialization.py, MAGIC_NUMBER).
-pub(crate) const LEGACY_MAGIC: [u8; 10] =
-    [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+pub(crate) const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
 /// Decides the format, or says what the file is instead.
 pub(crate) fn sniff(bytes: &[u8]) -> Read<Format> {
-    let at = |offset: usize, mark: &[u8]| {
-        bytes.get(offset..).is_some_and(|rest| rest.starts_with(mark))
-    };
+    let at = |offset: usize, mark: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(mark));
     if bytes.is_empty() {
         return Err(ErrorKind::Empty);
     }
     if at(0, b"PK\x03\x04") || at(0, b"PK\x05\x06") {
         return Ok(Format::TorchZip);
     }
-    // PROTO 2…5, then an integer of ten bytes.
-    if let [0x80, 2..=5, 0x8a, 10, ..] = bytes {
+    // PROTO 2…5, at 4 and 5 a FRAME with its length, then an integer of ten bytes.
+    if let [0x80, 2..=5, 0x8a, 10, ..] | [0x80, 4..=5, 0x95, _, _, _, _, _, _, _, _, 0x8a, 10, ..] = bytes {
         return Ok(Format::TorchLegacy);
     }
     if at(257, b"ustar") {
@@ -68,8 +65,7 @@ pub(crate) fn sniff(bytes: &[u8]) -> Read<Format> {
         return Err(ErrorKind::Html);
     }
     if bytes.len() < 16 {
-        let what = format!("it has only {} bytes", bytes.len());
-        return Err(ErrorKind::Truncated(what));
+        return Err(ErrorKind::truncated(format!("its length is {}", bytes.len())));
     }
     let start: Vec<_> = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     Err(ErrorKind::Unrecognised(start.join(" ")))

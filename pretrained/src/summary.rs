@@ -111,10 +111,7 @@ fn escape(text: &str) -> String {
 
 fn shape<'a>(heap: &Heap<'a>, shape: Value<'a>) -> String {
     let sizes = heap.as_sequence(shape).unwrap_or(&[]);
-    let sizes: Vec<_> = sizes
-        .iter()
-        .take(8)
-        .map(|&n| if let Value::Int(n) = n { n.to_string() } else { "?".to_owned() })
-        .collect();
+    let sizes: Vec<_> =
+        sizes.iter().take(8).map(|&n| if let Value::Int(n) = n { n.to_string() } else { "?".to_owned() }).collect();
     format!("[{}]", sizes.join(", "))
 }

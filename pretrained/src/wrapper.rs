@@ -33,19 +33,32 @@ pub struct Ignored {
 
 /// Keys under which training scripts keep the model, in the order in which they are tried.
 const MODEL_KEYS: [&str; 10] = [
-    "state_dict", "model", "model_state", "model_state_dict", "net", "network", "net_state_dict",
-    "module", "weights", "params",
+    "state_dict",
+    "model",
+    "model_state",
+    "model_state_dict",
+    "net",
+    "network",
+    "net_state_dict",
+    "module",
+    "weights",
+    "params",
 ];
 
 /// Keys of averaged copies of the model: read when there is no plain one.
 const EMA_KEYS: [&str; 8] = [
-    "ema", "model_ema", "ema_model", "state_dict_ema", "ema_state_dict", "params_ema", "ema_state",
+    "ema",
+    "model_ema",
+    "ema_model",
+    "state_dict_ema",
+    "ema_state_dict",
+    "params_ema",
+    "ema_state",
     "model_ema_state_dict",
 ];
 
 /// Keys of a training's state, never of weights; besides those that begin with "optim".
-const TRAINING_KEYS: [&str; 6] =
-    ["scheduler", "lr_scheduler", "scaler", "grad_scaler", "loss_scaler", "amp"];
+const TRAINING_KEYS: [&str; 6] = ["scheduler", "lr_scheduler", "scaler", "grad_scaler", "loss_scaler", "amp"];
 
 /// What a name begins with when the model was wrapped for several devices or compiled.
 const PREFIXES: [&str; 2] = ["module.", "_orig_mod."];
@@ -72,21 +85,15 @@ pub(crate) struct StateDict<'a> {
 
 /// Finds the state dict in the value of a pickle. `blobs`: the file may be a Caffe2 one of Detectron.
 /// `at`: look only there.
-pub(crate) fn find<'a>(
-    heap: &Heap<'a>,
-    root: Value<'a>,
-    blobs: bool,
-    at: Option<&[&str]>,
-) -> Read<StateDict<'a>> {
+pub(crate) fn find<'a>(heap: &Heap<'a>, root: Value<'a>, blobs: bool, at: Option<&[&str]>) -> Read<StateDict<'a>> {
     check_root(heap, root)?;
     let mut wrapper = Wrapper::default();
     let mut here = root;
     if let Some(at) = at {
         for &key in at {
-            let next = heap.get(here, key).ok_or_else(|| ErrorKind::NoSuchEntry {
-                path: at.join("/"),
-                keys: keys_line(heap, here),
-            })?;
+            let next = heap
+                .get(here, key)
+                .ok_or_else(|| ErrorKind::NoSuchEntry { path: at.join("/"), keys: keys_line(heap, here) })?;
             descend(heap, &mut wrapper, &mut here, key, next)?;
         }
     } else {
@@ -102,9 +109,7 @@ pub(crate) fn find<'a>(
         return Err(nothing(heap, here));
     }
     if nested {
-        wrapper.notes.push(
-            "the tensors lie in dictionaries inside each other; names are joined with dots".to_owned(),
-        );
+        wrapper.notes.push("the tensors lie in dictionaries inside each other; names are joined with dots".to_owned());
     }
     let versions = versions(heap, here);
     Ok(StateDict { wrapper, entries: flat.entries, ignored: flat.ignored, versions })
@@ -142,8 +147,7 @@ fn check_root<'a>(heap: &Heap<'a>, root: Value<'a>) -> Read<()> {
 /// The class of a pickled module.
 fn module_class<'a>(heap: &Heap<'a>, value: Value<'a>) -> Option<String> {
     let object = heap.as_object(value)?;
-    let is_module = has_first(heap, object.state, "_modules")
-        || has_first(heap, object.state, "_parameters");
+    let is_module = has_first(heap, object.state, "_modules") || has_first(heap, object.state, "_parameters");
     is_module.then(|| class_of(heap, object))
 }
 
@@ -152,13 +156,7 @@ fn has_first<'a>(heap: &Heap<'a>, dict: Value<'a>, key: &str) -> bool {
     heap.as_items(dict).unwrap_or(&[]).iter().take(64).any(|(k, _)| heap.is_text(*k, key))
 }
 
-fn descend<'a>(
-    heap: &Heap<'a>,
-    wrapper: &mut Wrapper,
-    here: &mut Value<'a>,
-    key: &str,
-    next: Value<'a>,
-) -> Read<()> {
+fn descend<'a>(heap: &Heap<'a>, wrapper: &mut Wrapper, here: &mut Value<'a>, key: &str, next: Value<'a>) -> Read<()> {
     if let Some(class) = module_class(heap, next) {
         return Err(ErrorKind::WholeModule { class });
     }
@@ -191,19 +189,14 @@ fn inner_model<'a>(
     let plain: Vec<_> = MODEL_KEYS.iter().chain(blobs).filter_map(holds_model).collect();
     let averaged: Vec<_> = EMA_KEYS.iter().filter_map(holds_model).collect();
     let (&chosen, others) = plain.split_first().or_else(|| averaged.split_first())?;
-    let others: Vec<_> = if plain.is_empty() { others.iter().collect() } else {
-        others.iter().chain(&averaged).collect()
-    };
+    let others: Vec<_> =
+        if plain.is_empty() { others.iter().collect() } else { others.iter().chain(&averaged).collect() };
     if plain.is_empty() {
         notes.push(format!("only averaged weights are there: {:?} is read", chosen.0));
     }
     if !others.is_empty() {
         let names: Vec<_> = others.iter().map(|(key, _)| format!("{key:?}")).collect();
-        notes.push(format!(
-            "{:?} is read; the file also holds weights under {}",
-            chosen.0,
-            names.join(", ")
-        ));
+        notes.push(format!("{:?} is read; the file also holds weights under {}", chosen.0, names.join(", ")));
     }
     Some(chosen)
 }
@@ -340,9 +333,12 @@ impl<'a> Flat<'_, 'a> {
 fn nothing<'a>(heap: &Heap<'a>, dict: Value<'a>) -> ErrorKind {
     let keys = keys_line(heap, dict);
     let has = |key| heap.get(dict, key).is_some();
-    let optimizer = heap.as_items(dict).unwrap_or(&[]).iter().take(64).any(|&(key, value)| {
-        text_key(heap, key).starts_with("optim") && heap.as_items(value).is_some()
-    });
+    let optimizer = heap
+        .as_items(dict)
+        .unwrap_or(&[])
+        .iter()
+        .take(64)
+        .any(|&(key, value)| text_key(heap, key).starts_with("optim") && heap.as_items(value).is_some());
     if optimizer || (has("state") && has("param_groups")) {
         return ErrorKind::OptimizerOnly { keys };
     }

@@ -54,21 +54,19 @@ fn check_accepted(name: &str, file: &serde_json::Value, checkpoint: &Checkpoint)
     };
     assert_eq!(checkpoint.format(), format, "{name}");
     let wrapper = checkpoint.wrapper();
+    // lie_zip_crc has one byte of data flipped and no list: checksums are not read.
+    if file["tensors"].is_null() {
+        assert_eq!(name, "lie_zip_crc.pth");
+        return;
+    }
     let path: Vec<String> = serde_json::from_value(file["state_dict_at"].clone()).unwrap();
     assert_eq!(wrapper.path, path, "{name}");
     let prefix = file["key_prefix"].as_str().unwrap_or("");
     assert_eq!(wrapper.prefix, prefix, "{name}");
-    // lie_zip_crc may be accepted without a list of tensors: its data differ from its checksum.
-    if let Some(tensors) = file["tensors"].as_object() {
-        check_tensors(checkpoint, &file["tensors"], prefix);
-        let names: Vec<_> = checkpoint.tensors().iter().map(|t| t.name.as_str()).collect();
-        let wanted: Vec<_> = tensors.keys().map(|key| key.strip_prefix(prefix).unwrap()).collect();
-        let (mut sorted, mut wanted_sorted) = (names.clone(), wanted.clone());
-        sorted.sort_unstable();
-        wanted_sorted.sort_unstable();
-        assert_eq!(sorted, wanted_sorted, "{name}");
-        check_order(name, &names);
-    }
+    let count = check_tensors(checkpoint, &file["tensors"], prefix);
+    let names: Vec<_> = checkpoint.tensors().iter().map(|t| t.name.as_str()).collect();
+    assert_eq!(names.len(), count, "{name}");
+    check_order(name, &names);
     if let Some(others) = file["other_values"].as_object() {
         for (key, value) in others {
             let line = wrapper.others.iter().find(|(k, _)| k == key);

@@ -7,9 +7,7 @@ use std::{borrow::Cow, collections::BTreeMap, path::Path, process::Command};
 
 use common::{fixture, sha256};
 use tempfile::tempdir;
-use vovdet_pretrained::{
-    Checkpoint, Dtype, TensorData, write_safetensors, write_torch_zip, write_torch_zip_with,
-};
+use vovdet_pretrained::{Checkpoint, Dtype, TensorData, write_safetensors, write_torch_zip, write_torch_zip_with};
 
 /// One tensor of every dtype, and a scalar, an empty one, odd names.
 fn tensors() -> Vec<TensorData<'static>> {
@@ -25,9 +23,7 @@ fn tensors() -> Vec<TensorData<'static>> {
             TensorData { name: dtype.name(), dtype, shape: &[2, 3], bytes }
         })
         .collect();
-    let f32 = |name, shape, bytes: &'static [u8]| {
-        TensorData { name, dtype: Dtype::F32, shape, bytes: bytes.into() }
-    };
+    let f32 = |name, shape, bytes: &'static [u8]| TensorData { name, dtype: Dtype::F32, shape, bytes: bytes.into() };
     tensors.push(f32("scalar", &[], &[0, 0, 128, 63]));
     tensors.push(f32("empty", &[0, 4], &[]));
     tensors.push(f32("stem.stem_1/conv.wéight \"quoted\"", &[1], &[0, 0, 128, 63]));
@@ -148,10 +144,8 @@ for mmap in [False, True]:
 ";
     let output = Command::new(python).args(["-c", script]).arg(&path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut expected: Vec<_> = tensors
-        .iter()
-        .map(|t| format!("{} {} {:?} {}", t.name, t.dtype, t.shape, sha256(&t.bytes)))
-        .collect();
+    let mut expected: Vec<_> =
+        tensors.iter().map(|t| format!("{} {} {:?} {}", t.name, t.dtype, t.shape, sha256(&t.bytes))).collect();
     expected.extend_from_within(..);
     let seen = String::from_utf8(output.stdout).unwrap();
     assert_eq!(seen.lines().collect::<Vec<_>>(), expected);

@@ -1,9 +1,9 @@
 //! `vovdet classify`: what an image shows.
 
+use super::Outcome;
 use super::console::Console;
 use super::images::{Item, SourceOptions};
 use super::options::ModelOptions;
-use super::Outcome;
 use anyhow::{Result, bail};
 use clap::Args;
 use serde::Serialize;

@@ -1,8 +1,8 @@
 //! `vovdet doctor`: what the program finds on this machine.
 
+use super::Outcome;
 use super::console::Console;
 use super::options::cores;
-use super::Outcome;
 use anyhow::Result;
 use clap::Args;
 use nvml_wrapper::Nvml;

@@ -1,8 +1,8 @@
 //! `vovdet features`: every intermediate result of a network, by name.
 
+use super::Outcome;
 use super::console::Console;
 use super::options::ModelOptions;
-use super::Outcome;
 use crate::data::image;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;

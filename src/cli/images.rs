@@ -95,7 +95,9 @@ impl SourceOptions {
             bail!("standard input holds one image: give - once");
         }
         match &self.list {
-            Some(list) => Sources::from_list(list, self.recursive).with_context(|| format!("--list {}", list.display())),
+            Some(list) => {
+                Sources::from_list(list, self.recursive).with_context(|| format!("--list {}", list.display()))
+            }
             None => Ok(Sources::from_arguments(&self.sources, self.recursive)),
         }
     }

@@ -90,15 +90,34 @@ pub fn main() -> ExitCode {
     };
     outcome
         .unwrap_or_else(|error| {
-            console.error(format_args!("{error:#}"));
+            console.error(sentence(&error));
             Outcome::Nothing
         })
         .into()
 }
 
+/// An error and its causes as one sentence; causes that the text before them quotes already are left out.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if !text.contains(&cause) {
+            text += if text.is_empty() { "" } else { ": " };
+            text += &cause;
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quoted_cause_is_not_repeated() {
+        let quoted = anyhow::anyhow!("is a web page").context("a.pth: is a web page");
+        assert_eq!(sentence(&quoted), "a.pth: is a web page");
+        assert_eq!(sentence(&anyhow::anyhow!("disk full").context("--save out")), "--save out: disk full");
+    }
 
     #[test]
     fn the_grammar_holds_together() {

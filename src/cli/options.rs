@@ -106,7 +106,9 @@ impl DeviceChoice {
             Self::Cuda(index) => match load_cuda() {
                 CudaStatus::NoDriver => bail!("--device cuda: this machine has no NVIDIA driver; use --device cpu"),
                 CudaStatus::Failed(reason) => {
-                    bail!("--device cuda: libtorch's CUDA part did not open ({reason}); `make setup DEVICE=cuda` installs it")
+                    bail!(
+                        "--device cuda: libtorch's CUDA part did not open ({reason}); `make setup DEVICE=cuda` installs it"
+                    )
                 }
                 CudaStatus::Loaded => {
                     bail!("--device cuda:{index}: there are {} CUDA devices, numbered from 0", count())
@@ -243,7 +245,12 @@ pub fn labels(words: &[String], classes: &[Class]) -> Result<Vec<usize>> {
         by_name.or_else(|| classes.iter().position(|class| class.id.to_string() == word)).ok_or_else(|| {
             let near = vovdet_pretrained::naming::closest(word, classes.iter().map(|class| class.name.as_str()));
             let hint = near.map_or_else(
-                || format!("it knows {}", classes.iter().take(8).map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ")),
+                || {
+                    format!(
+                        "it knows {}",
+                        classes.iter().take(8).map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ")
+                    )
+                },
                 |near| format!("did you mean `{near}`?"),
             );
             anyhow!("--classes: the model has no class `{word}`: {hint}")

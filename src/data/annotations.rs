@@ -37,8 +37,7 @@ impl Ids {
     /// # Errors
     /// When the text is not such a file; the message stands behind the file's name.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        let file: File =
-            serde_json::from_str(text).map_err(|e| format!("is not a COCO annotation file: {e}"))?;
+        let file: File = serde_json::from_str(text).map_err(|e| format!("is not a COCO annotation file: {e}"))?;
         let mut images: HashMap<String, Option<u64>> = HashMap::new();
         let short = |name: &str| name.rsplit(['/', '\\']).next().map(str::to_owned).unwrap_or_default();
         for image in &file.images {

@@ -204,7 +204,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("inner")).unwrap();
         let source = Sources::from_arguments(&[folder.path().to_path_buf()], false).items.next().unwrap();
-        assert_eq!(source.read().unwrap_err().to_string(), "is a folder without images; its folders are read with --recursive");
+        assert_eq!(
+            source.read().unwrap_err().to_string(),
+            "is a folder without images; its folders are read with --recursive"
+        );
         let missing = Sources::from_arguments(&[folder.path().join("no.png")], false).items.next().unwrap();
         assert!(matches!(missing.read(), Err(ImageError::Missing)));
     }

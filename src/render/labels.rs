@@ -54,8 +54,10 @@ impl Labels {
             && chip.area() <= MAX_GROWTH * own.area()
             && chip.overlap(own) as f64 <= MAX_COVER * own.area() as f64
             && self.placed.iter().all(|other| chip.overlap(other) == 0)
-            && self.boxes.iter().enumerate().all(|(i, other)| {
-                i == index || chip.overlap(other) as f64 <= MAX_COVER * other.area() as f64
-            })
+            && self
+                .boxes
+                .iter()
+                .enumerate()
+                .all(|(i, other)| i == index || chip.overlap(other) as f64 <= MAX_COVER * other.area() as f64)
     }
 }

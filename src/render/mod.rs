@@ -107,14 +107,16 @@ mod tests {
         assert_eq!(*image.get_pixel(299, 300), colour);
         assert_eq!(*image.get_pixel(200, 300), image::Rgb([0; 3]));
         let chip = image.enumerate_pixels().filter(|(_, y, p)| *y < 198 && **p == colour).count();
-        assert!(chip > 500, "the label's background lies above the box: {chip}");
+        assert!(chip > 300, "the label's background lies above the box: {chip}");
     }
 
     #[test]
     fn a_crowd_of_small_objects_is_not_buried() {
         let mut image = RgbImage::new(256, 256);
-        let crowd: Vec<_> =
-            (0..200).map(|i| ((i % 16) as f32 * 16.0, (i / 16) as f32 * 18.0)).map(|(x, y)| object([x, y, x + 12.0, y + 12.0])).collect();
+        let crowd: Vec<_> = (0..200)
+            .map(|i| ((i % 16) as f32 * 16.0, (i / 16) as f32 * 18.0))
+            .map(|(x, y)| object([x, y, x + 12.0, y + 12.0]))
+            .collect();
         draw(&mut image, &crowd, true);
         let untouched = image.pixels().filter(|p| p.0 == [0; 3]).count();
         assert!(untouched > 256 * 256 / 2, "{untouched}");

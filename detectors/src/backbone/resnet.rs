@@ -85,8 +85,8 @@ impl Bottleneck {
             conv(2, ConvSpec::new(width, width, 3).stride(second), Act::Relu),
             conv(3, ConvSpec::new(width, output, 1), Act::None),
         ];
-        let downsample =
-            (stride != 1 || input != output).then(|| shortcut(&scope.sub("downsample"), input, output, stride, spec.norm));
+        let downsample = (stride != 1 || input != output)
+            .then(|| shortcut(&scope.sub("downsample"), input, output, stride, spec.norm));
         Self { convs, downsample }
     }
 

@@ -160,7 +160,13 @@ impl Osa {
         let layers = (0..spec.layers)
             .map(|i| {
                 let conv = ConvSpec::new(if i == 0 { first } else { width }, width, 3);
-                Conv3x3::new(&scope.sub(&format!("layers.{i}")), &format!("{name}_{i}"), conv, spec.depthwise, spec.norm)
+                Conv3x3::new(
+                    &scope.sub(&format!("layers.{i}")),
+                    &format!("{name}_{i}"),
+                    conv,
+                    spec.depthwise,
+                    spec.norm,
+                )
             })
             .collect();
         let gathered = input + spec.layers as i64 * width;

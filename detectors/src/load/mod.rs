@@ -219,7 +219,12 @@ fn fill(
             continue;
         }
         let kind = tensor_kind(info.dtype).ok_or_else(|| {
-            Error::Load(format!("{}: {} is {}, which no network computes with", checkpoint.source(), info.name, info.dtype.name()))
+            Error::Load(format!(
+                "{}: {} is {}, which no network computes with",
+                checkpoint.source(),
+                info.name,
+                info.dtype.name()
+            ))
         })?;
         let bytes = checkpoint.bytes(&info.name)?;
         vovdet_native::copy_from_bytes(&mut parameter.tensor, &bytes, kind)?;

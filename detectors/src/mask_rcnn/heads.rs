@@ -138,7 +138,10 @@ impl MaskHead {
         let (up, logits) = (predictor.sub("conv5_mask"), predictor.sub("mask_fcn_logits"));
         Self {
             convs: tower(&scope.sub("mask_head"), spec.convs, input, width, spec.norm),
-            upsample: (up.param("weight", &[width, width, 2, 2], Init::Kaiming), up.param("bias", &[width], Init::Zeros)),
+            upsample: (
+                up.param("weight", &[width, width, 2, 2], Init::Kaiming),
+                up.param("bias", &[width], Init::Zeros),
+            ),
             logits: (
                 logits.param("weight", &[groups, width, 1, 1], Init::Kaiming),
                 logits.param("bias", &[groups], Init::Zeros),

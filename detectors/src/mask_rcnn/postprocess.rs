@@ -1,12 +1,12 @@
 //! From the box head's outputs to detections in the original image (spec/mask_rcnn.md §8 to §10).
 
 use super::proposals::Proposals;
-use crate::{Error, Geometry};
 use crate::detection::Detection;
 use crate::ops::boxes::{Bbox, BoxCoder, clip, is_finite};
 use crate::ops::mask::paste;
 use crate::ops::nms::{NmsRule, nms_grouped};
 use crate::spec::{Background, MaskRcnnSpec, Rules};
+use crate::{Error, Geometry};
 use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
 use vovdet_native::f32_slice;
@@ -40,7 +40,8 @@ pub(super) fn detect(
     let mut found = Vec::with_capacity(proposals.len());
     for (proposals, &size) in proposals.iter().zip(sizes) {
         let end = start + proposals.boxes.len();
-        let (probabilities, deltas) = (&probabilities[start * columns..end * columns], &deltas[start * width..end * width]);
+        let (probabilities, deltas) =
+            (&probabilities[start * columns..end * columns], &deltas[start * width..end * width]);
         let rows = probabilities.chunks_exact(columns).zip(deltas.chunks_exact(width)).zip(&proposals.boxes);
         found.push(detect_one(spec, rows, size));
         start = end;

@@ -40,7 +40,13 @@ pub(super) fn propose(
     (0..sizes.len()).map(|image| propose_one(spec, rules, &levels, image, sizes[image])).collect()
 }
 
-fn grid(spec: &MaskRcnnSpec, rules: &Rules, level: usize, map: &Tensor, padded: (i64, i64)) -> Result<AnchorGrid, Error> {
+fn grid(
+    spec: &MaskRcnnSpec,
+    rules: &Rules,
+    level: usize,
+    map: &Tensor,
+    padded: (i64, i64),
+) -> Result<AnchorGrid, Error> {
     let (_, _, height, width) = map.size4()?;
     let nominal = (4u32 << level) as f32;
     let stride = if rules.stride_from_grid {
@@ -116,10 +122,7 @@ fn propose_one(
         });
     }
     keep.truncate(spec.rpn.post_nms);
-    Ok(Proposals {
-        boxes: keep.iter().map(|&i| boxes[i]).collect(),
-        scores: keep.iter().map(|&i| scores[i]).collect(),
-    })
+    Ok(Proposals { boxes: keep.iter().map(|&i| boxes[i]).collect(), scores: keep.iter().map(|&i| scores[i]).collect() })
 }
 
 fn large_enough(b: &Bbox, rules: &Rules) -> bool {

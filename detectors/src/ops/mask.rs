@@ -136,7 +136,8 @@ mod tests {
     fn runs_are_what_hotcoco_encodes() {
         let (w, h) = (5u32, 4u32);
         for seed in 0..300u32 {
-            let bits: Vec<u8> = (0..w * h).map(|i| ((seed.wrapping_mul(2_654_435_761) >> (i % 31)) & 1) as u8).collect();
+            let bits: Vec<u8> =
+                (0..w * h).map(|i| ((seed.wrapping_mul(2_654_435_761) >> (i % 31)) & 1) as u8).collect();
             let mut runs = Runs::new(w, h);
             for (i, _) in bits.iter().enumerate().filter(|(_, b)| **b == 1) {
                 runs.set(i as u32 / h, i as u32 % h);

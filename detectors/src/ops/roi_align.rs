@@ -126,7 +126,11 @@ impl RoiAlign {
                         y.part * x.part,
                     ];
                     let [w1, w2, w3, w4] = weights.map(|w| w / count);
-                    let rows = row(y.low, x.low).iter().zip(row(y.low, x.high)).zip(row(y.high, x.low)).zip(row(y.high, x.high));
+                    let rows = row(y.low, x.low)
+                        .iter()
+                        .zip(row(y.low, x.high))
+                        .zip(row(y.high, x.low))
+                        .zip(row(y.high, x.high));
                     for (out, (((a, b), c), d)) in output.iter_mut().zip(rows) {
                         *out += w1 * a + w2 * b + w3 * c + w4 * d;
                     }
@@ -222,7 +226,8 @@ impl RoiAlign {
         let Some(sum) = sum.filter(|_| sy * sx > 0) else {
             return Ok(Tensor::f_zeros([count, channels, bins, bins], (map.kind(), device))?);
         };
-        let pooled = sum.f_view([count, bins, sy, bins, sx, channels])?.f_mean_dim([2i64, 4].as_slice(), false, Kind::Float)?;
+        let pooled =
+            sum.f_view([count, bins, sy, bins, sx, channels])?.f_mean_dim([2i64, 4].as_slice(), false, Kind::Float)?;
         Ok(pooled.f_permute([0, 3, 1, 2])?.f_to_kind(map.kind())?)
     }
 }
@@ -308,7 +313,8 @@ mod tests {
     fn both_forms_agree_with_the_definition() {
         tch::manual_seed(7);
         let map = Tensor::randn([2, 3, 9, 11], (Kind::Float, Device::Cpu));
-        let bbox = [[3.0, 2.0, 30.0, 33.0], [-9.0, -9.0, 60.0, 50.0], [10.0, 10.0, 10.5, 10.5], [20.0, 8.0, 41.0, 12.0]];
+        let bbox =
+            [[3.0, 2.0, 30.0, 33.0], [-9.0, -9.0, 60.0, 50.0], [10.0, 10.0, 10.5, 10.5], [20.0, 8.0, 41.0, 12.0]];
         let rois: Vec<Roi> = bbox.iter().enumerate().map(|(i, &bbox)| Roi { image: i % 2, bbox }).collect();
         for (sampling, aligned) in [(2, false), (0, true), (2, true), (0, false)] {
             let align = RoiAlign { bins: 3, sampling, aligned };

@@ -59,9 +59,10 @@ impl FromStr for Dialect {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|d| d.name() == text).ok_or_else(|| {
-            format!("`{text}` is not a dialect: choose {}", Self::ALL.map(Self::name).join(", "))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|d| d.name() == text)
+            .ok_or_else(|| format!("`{text}` is not a dialect: choose {}", Self::ALL.map(Self::name).join(", ")))
     }
 }
 

@@ -112,11 +112,8 @@ fn directory(file: &[u8]) -> Read<(Range<usize>, u64)> {
             && u16_at(tail, at + 20).is_ok_and(|comment| at + 22 + usize::from(comment) <= tail.len())
     };
     let at = (0..tail.len().saturating_sub(21)).rev().find(fits).ok_or_else(lost)?;
-    let (mut count, mut size, mut offset) = (
-        u64::from(u16_at(tail, at + 10)?),
-        u64::from(u32_at(tail, at + 12)?),
-        u64::from(u32_at(tail, at + 16)?),
-    );
+    let (mut count, mut size, mut offset) =
+        (u64::from(u16_at(tail, at + 10)?), u64::from(u32_at(tail, at + 12)?), u64::from(u32_at(tail, at + 16)?));
     // Sizes beyond 32 bits are in a second record, which a locator just before this one points to.
     let locator = (from + at).checked_sub(20).and_then(|start| file.get(start..start + 20));
     if let Some(locator) = locator.filter(|locator| locator.starts_with(b"PK\x06\x07")) {

@@ -31,9 +31,10 @@ pub(crate) fn index(file: &[u8], at: Option<&[&str]>) -> Read<Index> {
     let keys = run(file, object.end, Persistent::None)?;
     let storages = storages(file, &object.heap, &keys.heap, keys.value, keys.end)?;
     Index::of_state_dict(state, &object.heap, file, false, |storage| {
-        storages.get(storage.key).cloned().ok_or_else(|| {
-            ErrorKind::malformed(format!("the data of its storage {:?} are missing", storage.key))
-        })
+        storages
+            .get(storage.key)
+            .cloned()
+            .ok_or_else(|| ErrorKind::malformed(format!("the data of its storage {:?} are missing", storage.key)))
     })
 }
 

@@ -41,15 +41,13 @@ pub(crate) fn index(file: &[u8]) -> Read<Index> {
     let mut entries = Vec::with_capacity(tensors.len());
     for (name, info) in tensors {
         let refuse = |why: String| ErrorKind::tensor(&name, why);
-        let dtype = dtype(info.dtype).ok_or_else(|| {
-            refuse(format!("has elements of type {}, which is not read", info.dtype))
-        })?;
+        let dtype = dtype(info.dtype)
+            .ok_or_else(|| refuse(format!("has elements of type {}, which is not read", info.dtype)))?;
         let (begin, end) = info.data_offsets;
         let strides = Layout::c_strides(&info.shape);
         let storage = (end - begin) / dtype.size();
         let range = Data::File(data + begin..data + end);
-        let layout = Layout::new(range, storage, dtype.size(), info.shape, 0, strides, false)
-            .map_err(refuse)?;
+        let layout = Layout::new(range, storage, dtype.size(), info.shape, 0, strides, false).map_err(refuse)?;
         entries.push((name, dtype, layout));
     }
     index.fill(entries, file.len())?;

@@ -51,9 +51,7 @@ fn root<'a>(archive: &Archive<'a>) -> Read<&'a [u8]> {
         return Ok(root);
     }
     let inside = archive.names().iter().find(|name| {
-        [&b".pth"[..], b".pt", b".pkl", b".safetensors", b".caffemodel"]
-            .iter()
-            .any(|end| name.ends_with(end))
+        [&b".pth"[..], b".pt", b".pkl", b".safetensors", b".caffemodel"].iter().any(|end| name.ends_with(end))
     });
     let hint = match inside {
         Some(name) => {

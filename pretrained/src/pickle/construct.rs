@@ -1,7 +1,7 @@
 //! What the instructions that "call" build instead of calling: REDUCE, NEWOBJ, BUILD, BINPERSID.
 
 use super::{
-    Array, Heap, Meaning, Node, Storage, Tensor, Value,
+    Array, Meaning, Node, Storage, Tensor, Value,
     limits::{MAX_NAME, VALUE},
     machine::{Machine, Persistent},
 };
@@ -76,7 +76,7 @@ impl<'a> Machine<'a> {
                 self.array(Array { shape, dtype, fortran, data })
             }
             Meaning::Reconstructor => match list.first() {
-                Some(&Value::Global(class)) => self.heap.object(class, args),
+                Some(&Value::Global(class)) => self.parameter(class, args),
                 _ => Err(bad_call("_reconstructor")),
             },
             Meaning::NumpyDtype
@@ -94,9 +94,7 @@ impl<'a> Machine<'a> {
     pub(super) fn instance(&mut self, class: Value<'a>, args: Value<'a>) -> Read<Value<'a>> {
         let (id, meaning) = self.class(class)?;
         match meaning {
-            Meaning::OrderedDict | Meaning::Mapping | Meaning::DefaultDict => {
-                self.heap.dict(Vec::new(), false)
-            }
+            Meaning::OrderedDict | Meaning::Mapping | Meaning::DefaultDict => self.heap.dict(Vec::new(), false),
             Meaning::Parameter => self.parameter(id, args),
             _ => self.heap.object(id, args),
         }
@@ -108,11 +106,7 @@ impl<'a> Machine<'a> {
         match target {
             Value::Node(id) => match self.heap.nodes.get_mut(id as usize) {
                 Some(Node::Dict(dict)) if !dict.plain => dict.state = state,
-                Some(Node::Object(object)) => {
-                    let class = object.class;
-                    object.state = state;
-                    return Ok(self.late_parameter(class, state).unwrap_or(target));
-                }
+                Some(Node::Object(object)) => object.state = state,
                 _ => return Err(no_state()),
             },
             Value::Array(id) => {
@@ -223,8 +217,7 @@ impl<'a> Machine<'a> {
     fn encode(&mut self, args: Value<'a>) -> Read<Value<'a>> {
         let text = match self.heap.as_tuple(args) {
             Some(&[text, encoding])
-                if self.heap.is_text(encoding, "latin1")
-                    || self.heap.is_text(encoding, "latin-1") =>
+                if self.heap.is_text(encoding, "latin1") || self.heap.is_text(encoding, "latin-1") =>
             {
                 text
             }
@@ -252,10 +245,7 @@ impl<'a> Machine<'a> {
         metadata: Value<'a>,
     ) -> Read<Value<'a>> {
         let Value::Storage(storage) = storage else {
-            return Err(ErrorKind::malformed(
-                "a tensor in its pickle has no storage of its own (written by pickle.dump, \
-                 not torch.save): save it again with torch.save",
-            ));
+            return Err(ErrorKind::PickledTensors);
         };
         self.heap.charge(8)?;
         self.heap.tensors.push(Tensor { storage, offset, shape, strides, dtype, metadata });
@@ -268,21 +258,17 @@ impl<'a> Machine<'a> {
         Ok(Value::Array(self.heap.arrays.len() as u32 - 1))
     }
 
-    /// `Parameter(tensor, …)`: the tensor; old PyTorch gave it later, by BUILD.
+    /// An object; of `Parameter(tensor, …)` and `__newobj__(Parameter, tensor)` (PyTorch up to 0.3)
+    /// the tensor.
     fn parameter(&mut self, class: u32, args: Value<'a>) -> Read<Value<'a>> {
-        match self.heap.as_tuple(args).and_then(|args| args.first()) {
-            Some(&tensor @ Value::Tensor(_)) => Ok(tensor),
-            _ => self.heap.object(class, args),
+        let meaning = self.heap.globals.get(class as usize).map(|global| global.meaning);
+        if meaning == Some(Meaning::Parameter) {
+            let args = self.heap.as_tuple(args).unwrap_or(&[]);
+            if let Some(&tensor) = args.iter().find(|arg| matches!(arg, Value::Tensor(_))) {
+                return Ok(tensor);
+            }
         }
-    }
-
-    fn late_parameter(&self, class: u32, state: Value<'a>) -> Option<Value<'a>> {
-        let heap: &Heap<'a> = &self.heap;
-        if heap.globals.get(class as usize)?.meaning != Meaning::Parameter {
-            return None;
-        }
-        let tensor = heap.as_tuple(state)?.first().copied()?;
-        matches!(tensor, Value::Tensor(_)).then_some(tensor)
+        self.heap.object(class, args)
     }
 }
 

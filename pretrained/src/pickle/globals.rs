@@ -87,16 +87,58 @@ static STORAGES: [StorageClass; 18] = [
 
 /// Modules whose every function could reach the machine.
 const UNSAFE_MODULES: [&str; 31] = [
-    "os", "posix", "nt", "posixpath", "ntpath", "sys", "subprocess", "_posixsubprocess", "runpy",
-    "importlib", "imp", "pty", "shutil", "socket", "commands", "popen2", "ctypes", "_ctypes", "code",
-    "codeop", "pickle", "_pickle", "cPickle", "marshal", "timeit", "pdb", "bdb", "webbrowser",
-    "multiprocessing", "signal", "asyncio",
+    "os",
+    "posix",
+    "nt",
+    "posixpath",
+    "ntpath",
+    "sys",
+    "subprocess",
+    "_posixsubprocess",
+    "runpy",
+    "importlib",
+    "imp",
+    "pty",
+    "shutil",
+    "socket",
+    "commands",
+    "popen2",
+    "ctypes",
+    "_ctypes",
+    "code",
+    "codeop",
+    "pickle",
+    "_pickle",
+    "cPickle",
+    "marshal",
+    "timeit",
+    "pdb",
+    "bdb",
+    "webbrowser",
+    "multiprocessing",
+    "signal",
+    "asyncio",
 ];
 
 /// Built-in functions that run code or reach attributes.
 const UNSAFE_BUILTINS: [&str; 17] = [
-    "eval", "exec", "execfile", "compile", "getattr", "setattr", "delattr", "__import__", "open",
-    "input", "raw_input", "globals", "locals", "vars", "breakpoint", "apply", "file",
+    "eval",
+    "exec",
+    "execfile",
+    "compile",
+    "getattr",
+    "setattr",
+    "delattr",
+    "__import__",
+    "open",
+    "input",
+    "raw_input",
+    "globals",
+    "locals",
+    "vars",
+    "breakpoint",
+    "apply",
+    "file",
 ];
 
 /// Other functions known from attacks.
@@ -132,18 +174,12 @@ pub(super) fn meaning(module: &str, name: &str) -> Read<Meaning> {
         ("torch._utils", "_rebuild_tensor") => Meaning::RebuildTensor,
         ("torch._utils", "_rebuild_tensor_v2") => Meaning::RebuildTensorV2,
         ("torch._utils", "_rebuild_tensor_v3") => Meaning::RebuildTensorV3,
-        ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => {
-            Meaning::RebuildParameter
-        }
+        ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => Meaning::RebuildParameter,
         // Tensors of XLA devices, with the CPU tensor as first argument.
         ("torch._utils", "_rebuild_device_tensor_from_cpu_tensor") => Meaning::RebuildParameter,
-        ("torch._tensor" | "torch.tensor", "_rebuild_from_type_v2" | "_rebuild_from_type") => {
-            Meaning::RebuildFromType
-        }
+        ("torch._tensor" | "torch.tensor", "_rebuild_from_type_v2" | "_rebuild_from_type") => Meaning::RebuildFromType,
         ("torch._utils", _) if name.starts_with("_rebuild") => Meaning::RebuildOther,
-        ("torch.nn.parameter", "Parameter" | "Buffer") | ("torch.autograd.variable", "Variable") => {
-            Meaning::Parameter
-        }
+        ("torch.nn.parameter", "Parameter" | "Buffer") | ("torch.autograd.variable", "Variable") => Meaning::Parameter,
         ("torch", "Size") => Meaning::Size,
         ("torch" | "torch.cuda" | "torch.storage", _) if name.ends_with("Storage") => {
             match STORAGES.iter().find(|class| class.name == name) {
@@ -151,18 +187,10 @@ pub(super) fn meaning(module: &str, name: &str) -> Read<Meaning> {
                 None => Meaning::Stub,
             }
         }
-        ("torch", "complex64" | "complex128" | "qint8" | "quint8" | "qint32" | "quint4x2") => {
-            Meaning::TorchDtype(None)
-        }
-        ("torch", _) if name.starts_with("float8") || name.starts_with("float4") => {
-            Meaning::TorchDtype(None)
-        }
-        ("torch", _) => {
-            Dtype::from_name(name).map_or(Meaning::Stub, |dtype| Meaning::TorchDtype(Some(dtype)))
-        }
-        ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") => {
-            Meaning::NumpyReconstruct
-        }
+        ("torch", "complex64" | "complex128" | "qint8" | "quint8" | "qint32" | "quint4x2") => Meaning::TorchDtype(None),
+        ("torch", _) if name.starts_with("float8") || name.starts_with("float4") => Meaning::TorchDtype(None),
+        ("torch", _) => Dtype::from_name(name).map_or(Meaning::Stub, |dtype| Meaning::TorchDtype(Some(dtype))),
+        ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") => Meaning::NumpyReconstruct,
         ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar") => Meaning::NumpyScalar,
         ("numpy.core.numeric" | "numpy._core.numeric", "_frombuffer") => Meaning::NumpyFromBuffer,
         ("numpy", "dtype") => Meaning::NumpyDtype,

@@ -106,6 +106,7 @@ pub(super) struct Machine<'a> {
     /// Each class once.
     globals: HashMap<(&'a str, &'a str), u32>,
     /// Each storage once, by key and view.
+    #[allow(clippy::type_complexity)]
     pub(super) storages: HashMap<(&'a str, Option<(usize, usize)>), u32>,
     pub(super) heap: Heap<'a>,
     pub(super) persistent: Persistent,
@@ -157,8 +158,8 @@ impl<'a> Machine<'a> {
                     let number = self.number(opcode)?;
                     self.push(number)?;
                 }
-                STRING | BINSTRING | SHORT_BINSTRING | UNICODE | BINUNICODE | SHORT_BINUNICODE
-                | BINUNICODE8 | BINBYTES | SHORT_BINBYTES | BINBYTES8 | BYTEARRAY8 => {
+                STRING | BINSTRING | SHORT_BINSTRING | UNICODE | BINUNICODE | SHORT_BINUNICODE | BINUNICODE8
+                | BINBYTES | SHORT_BINBYTES | BINBYTES8 | BYTEARRAY8 => {
                     let text = self.string(opcode)?;
                     self.push(text)?;
                 }
@@ -209,10 +210,7 @@ impl<'a> Machine<'a> {
                 }
                 SETITEMS => {
                     let mark = self.mark()?;
-                    let target = *mark
-                        .checked_sub(1)
-                        .and_then(|below| self.stack.get(below))
-                        .ok_or_else(underflow)?;
+                    let target = *mark.checked_sub(1).and_then(|below| self.stack.get(below)).ok_or_else(underflow)?;
                     self.set_items(target, mark)?;
                 }
                 GLOBAL => {
@@ -312,7 +310,7 @@ impl<'a> Machine<'a> {
 
     fn set_items(&mut self, target: Value<'a>, from: usize) -> Read<()> {
         let pairs = &self.stack[from..];
-        if pairs.len() % 2 != 0 {
+        if !pairs.len().is_multiple_of(2) {
             return Err(ErrorKind::malformed("its pickle sets a key without a value"));
         }
         self.heap.charge(pairs.len())?;

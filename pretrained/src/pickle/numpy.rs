@@ -15,8 +15,7 @@ pub(crate) struct Array<'a> {
 
 impl<'a> Array<'a> {
     /// What `_reconstruct` makes, before BUILD fills it.
-    pub const EMPTY: Self =
-        Self { shape: Value::None, dtype: Value::None, fortran: false, data: Value::None };
+    pub const EMPTY: Self = Self { shape: Value::None, dtype: Value::None, fortran: false, data: Value::None };
 
     /// The element type, and whether the bytes of each element are in reverse order. The error is the
     /// rest of a sentence that begins with the tensor's name.
@@ -67,9 +66,7 @@ pub(crate) fn scalar_summary<'a>(heap: &Heap<'a>, scalar: &Object<'a>) -> Option
     let mut bytes = match data {
         Value::Bytes(bytes) => bytes.to_vec(),
         Value::Decoded(id) => heap.decoded.get(id as usize)?.clone(),
-        Value::Latin1(text) if text.len() <= 16 => {
-            text.chars().map(|c| u8::try_from(c).ok()).collect::<Option<_>>()?
-        }
+        Value::Latin1(text) if text.len() <= 16 => text.chars().map(|c| u8::try_from(c).ok()).collect::<Option<_>>()?,
         _ => return None,
     };
     if bytes.len() != dtype.size() {

@@ -85,7 +85,7 @@ pub(super) fn raw_unicode(line: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn number(digits: &[u8], radix: u32) -> Option<u32> {
-    digits.iter().try_fold(0u32, |value, &digit| {
-        value.checked_mul(radix)?.checked_add(char::from(digit).to_digit(radix)?)
-    })
+    digits
+        .iter()
+        .try_fold(0u32, |value, &digit| value.checked_mul(radix)?.checked_add(char::from(digit).to_digit(radix)?))
 }

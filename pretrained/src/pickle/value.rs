@@ -24,7 +24,10 @@ pub(crate) enum Value<'a> {
     /// A class or function: index into `Heap::globals`.
     Global(u32),
     /// `len` values of `Heap::tuples` from `start`.
-    Tuple { start: u32, len: u32 },
+    Tuple {
+        start: u32,
+        len: u32,
+    },
     /// A list, dictionary or object.
     Node(u32),
     Storage(u32),
@@ -121,10 +124,7 @@ impl<'a> Heap<'a> {
     /// That `n` more values could be kept.
     pub fn check(&self, n: usize) -> Read<()> {
         if self.kept.saturating_add(n) > super::MAX_VALUES {
-            return Err(ErrorKind::Limit(format!(
-                "its pickle keeps more than {} values",
-                super::MAX_VALUES
-            )));
+            return Err(ErrorKind::Limit(format!("its pickle keeps more than {} values", super::MAX_VALUES)));
         }
         Ok(())
     }
@@ -229,9 +229,7 @@ impl<'a> Heap<'a> {
         match value {
             Value::Str(text) => text == expected,
             Value::Bytes(bytes) => bytes == expected.as_bytes(),
-            Value::Decoded(id) => {
-                self.decoded.get(id as usize).is_some_and(|bytes| bytes == expected.as_bytes())
-            }
+            Value::Decoded(id) => self.decoded.get(id as usize).is_some_and(|bytes| bytes == expected.as_bytes()),
             _ => false,
         }
     }

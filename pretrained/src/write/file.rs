@@ -13,10 +13,7 @@ use crate::{
 
 /// Writes under a temporary name beside `path` and renames at the end; after an error nothing is
 /// left, and an older file of that name is untouched.
-pub(super) fn atomically(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> Read<()>,
-) -> Result<()> {
+pub(super) fn atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Read<()>) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let temporary = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
     let guard = RemoveOnDrop(Some(temporary));

@@ -48,8 +48,7 @@ pub fn write_safetensors_with<'a>(
             return Err(ErrorKind::Unwritable(what.to_owned()));
         }
         let header = Header { tensors, order: &order, metadata };
-        let mut json = serde_json::to_vec(&header)
-            .map_err(|error| ErrorKind::Unwritable(error.to_string()))?;
+        let mut json = serde_json::to_vec(&header).map_err(|error| ErrorKind::Unwritable(error.to_string()))?;
         // Padded so that the data start at a multiple of 8.
         json.resize(json.len().next_multiple_of(8), b' ');
         Ok(json)

@@ -106,8 +106,7 @@ fn storage_class(dtype: Dtype) -> (&'static str, bool) {
 }
 
 fn text(out: &mut Vec<u8>, text: &str) -> Read<()> {
-    let len = u32::try_from(text.len())
-        .map_err(|_| ErrorKind::Unwritable("a name is longer than 4 GB".to_owned()))?;
+    let len = u32::try_from(text.len()).map_err(|_| ErrorKind::Unwritable("a name is longer than 4 GB".to_owned()))?;
     out.push(b'X');
     out.extend(len.to_le_bytes());
     out.extend(text.as_bytes());

@@ -39,9 +39,8 @@ pub fn check_tensors(checkpoint: &Checkpoint, expected: &Value, prefix: &str) ->
     let expected = expected.as_object().unwrap();
     for (name, want) in expected {
         let name = name.strip_prefix(prefix).unwrap();
-        let info = checkpoint
-            .tensor(name)
-            .unwrap_or_else(|| panic!("{source} lacks {name:?}: {:?}", checkpoint.tensors()));
+        let info =
+            checkpoint.tensor(name).unwrap_or_else(|| panic!("{source} lacks {name:?}: {:?}", checkpoint.tensors()));
         let shape: Vec<usize> = serde_json::from_value(want["shape"].clone()).unwrap();
         assert_eq!(info.shape, shape, "{source}: {name}");
         assert_eq!(info.dtype.name(), want["dtype"].as_str().unwrap(), "{source}: {name}");

@@ -4,10 +4,10 @@ mod coco_results;
 mod lines;
 mod pictures;
 
+use super::Outcome;
 use super::console::Console;
 use super::images::{Item, Ready, SourceOptions};
 use super::options::{self, ModelOptions};
-use super::Outcome;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use coco_results::CocoResults;
@@ -78,7 +78,10 @@ struct Results {
 }
 
 fn score(text: &str) -> Result<f32, String> {
-    text.parse().ok().filter(|score| (0.0..=1.0).contains(score)).ok_or_else(|| "a score is a number from 0 to 1".into())
+    text.parse()
+        .ok()
+        .filter(|score| (0.0..=1.0).contains(score))
+        .ok_or_else(|| "a score is a number from 0 to 1".into())
 }
 
 impl Detect {
@@ -152,7 +155,8 @@ impl Run<'_> {
         for (index, source, state) in rest {
             let answer = state.and_then(|(size, picture, decode, prepare)| {
                 // One answer per input, in order; `predict` sees to it.
-                let (mut detections, times) = answers.next().unwrap_or_else(|| Err("the network gave no answer".into()))?;
+                let (mut detections, times) =
+                    answers.next().unwrap_or_else(|| Err("the network gave no answer".into()))?;
                 if !self.labels.is_empty() {
                     detections.retain(|detection| self.labels.contains(&detection.label));
                 }
@@ -161,7 +165,14 @@ impl Run<'_> {
             match answer {
                 Ok((size, picture, detections, times)) => {
                     self.done += 1;
-                    console.json_line(&Line::new(&source, size, &detections, self.detector.spec(), self.masks, times))?;
+                    console.json_line(&Line::new(
+                        &source,
+                        size,
+                        &detections,
+                        self.detector.spec(),
+                        self.masks,
+                        times,
+                    ))?;
                     if let Some(coco) = &mut self.coco {
                         coco.add(console, index, &source, &detections, self.detector.spec(), self.masks);
                     }

@@ -4,8 +4,8 @@ mod check;
 mod convert;
 mod inspect;
 
-use super::console::Console;
 use super::Outcome;
+use super::console::Console;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 

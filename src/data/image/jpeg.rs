@@ -14,10 +14,11 @@ use std::io::{self, BufRead, Read};
 pub fn decode(bytes: &[u8]) -> Result<(RgbImage, Orientation), ImageError> {
     let ended = Cell::new(false);
     let source = Source { bytes, ended: &ended };
-    let header = Decompress::builder().with_markers(&[Marker::APP(1)]).from_reader(source).map_err(|e| match e.kind() {
-        io::ErrorKind::UnexpectedEof => ImageError::Truncated,
-        _ => ImageError::Damaged(e.to_string()),
-    })?;
+    let header =
+        Decompress::builder().with_markers(&[Marker::APP(1)]).from_reader(source).map_err(|e| match e.kind() {
+            io::ErrorKind::UnexpectedEof => ImageError::Truncated,
+            _ => ImageError::Damaged(e.to_string()),
+        })?;
     let (width, height) = header.size();
     check_size(width as u64, height as u64)?;
     let orientation = header

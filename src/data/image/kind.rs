@@ -38,7 +38,9 @@ pub fn of(bytes: &[u8]) -> Result<Kind, ImageError> {
     if bytes.starts_with(b"\xff\xd8\xff") {
         return Ok(Kind::Jpeg);
     }
-    if let Some((.., what)) = KNOWN_STRANGERS.iter().find(|(at, magic, _)| bytes[(*at).min(bytes.len())..].starts_with(magic)) {
+    if let Some((.., what)) =
+        KNOWN_STRANGERS.iter().find(|(at, magic, _)| bytes[(*at).min(bytes.len())..].starts_with(magic))
+    {
         return Err(ImageError::NotAnImage((*what).into()));
     }
     match ::image::guess_format(bytes) {

@@ -18,10 +18,7 @@ pub fn to_rgb(image: DynamicImage) -> Result<RgbImage, ImageError> {
     })
 }
 
-fn map<P: Pixel>(
-    from: &ImageBuffer<P, Vec<P::Subpixel>>,
-    rgb: impl Fn(&[P::Subpixel]) -> [u8; 3],
-) -> RgbImage {
+fn map<P: Pixel>(from: &ImageBuffer<P, Vec<P::Subpixel>>, rgb: impl Fn(&[P::Subpixel]) -> [u8; 3]) -> RgbImage {
     let mut to = RgbImage::new(from.width(), from.height());
     for (to, from) in to.pixels_mut().zip(from.pixels()) {
         to.0 = rgb(from.channels());

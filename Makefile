@@ -1,0 +1,38 @@
+# vovdet: `make demo` does everything from nothing; `make test` proves it.
+.PHONY: setup build demo test check bench clean-runs help
+
+TORCH := 2.11.0
+PYTHON ?= python3
+CARGO ?= cargo
+# auto: CUDA when an NVIDIA driver is there. `make setup DEVICE=cpu` or `DEVICE=cuda` says it outright.
+DEVICE ?= auto
+
+help:
+	@echo "make setup   libtorch $(TORCH) into .venv (DEVICE=auto|cpu|cuda)"
+	@echo "make build   the program: target/release/vovdet"
+	@echo "make demo    finds nuclei in the bundled images, pictures in runs/demo"
+	@echo "make test    all tests"
+	@echo "make check   formatting, lints, documentation"
+	@echo "make bench   benchmarks"
+
+setup:
+	@PYTHON="$(PYTHON)" CARGO="$(CARGO)" TORCH="$(TORCH)" DEVICE="$(DEVICE)" sh tools/setup.sh
+
+build: setup
+	$(CARGO) build --release
+
+demo: build
+	mkdir -p runs/demo
+	target/release/vovdet detect pretrained/models/images --model nuclei_mask_rcnn_vovnet27_slim --save runs/demo
+	@echo "Annotated pictures are in runs/demo" >&2
+
+test: setup
+	$(CARGO) test --release --workspace
+
+check: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
+
+bench: setup
+	$(CARGO) bench --workspace
