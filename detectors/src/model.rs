@@ -56,6 +56,8 @@ impl FromStr for Precision {
 
 /// A model, ready to run.
 #[derive(Debug)]
+// There is one of it in a program: its size does not matter.
+#[allow(clippy::large_enum_variant)]
 pub enum Model {
     /// Answers with class probabilities, or only features.
     Classifier(Classifier),

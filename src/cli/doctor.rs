@@ -89,7 +89,7 @@ impl Findings {
             },
             cuda: Cuda::gather(),
             cpu: Cpu::gather(),
-            models: models::names().into_iter().map(String::from).collect(),
+            models: models::names().map(String::from).collect(),
         }
     }
 

@@ -58,6 +58,8 @@ impl Features {
 }
 
 /// What a source is, before the model is known.
+// There is one of it in a program: its size does not matter.
+#[allow(clippy::large_enum_variant)]
 enum Source {
     Picture(::image::RgbImage),
     Tensors(Checkpoint),

@@ -194,7 +194,7 @@ impl ModelOptions {
                 None => Checkpoint::open(path)?,
             });
         }
-        let names = models::names().into_iter().collect::<Vec<_>>().join(", ");
+        let names = models::names().collect::<Vec<_>>().join(", ");
         let Some(model) = &self.model else {
             bail!("give the weights with --weights FILE, or a built-in model with --model ({names})");
         };

@@ -84,7 +84,7 @@ mod tests {
             let columns: Vec<u8> = (0..w * h)
                 .map(|_| {
                     state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    u8::from((state >> 16) % density == 0)
+                    u8::from((state >> 16).is_multiple_of(density))
                 })
                 .collect();
             let rle = hotcoco::mask::encode(&columns, h as u32, w as u32).unwrap();

@@ -68,7 +68,7 @@ fn detect_one<'a>(
             let column = label + first;
             let score = probabilities[column];
             // Boxes are decoded for the few classes that pass, not for all.
-            if !(score > spec.post.score) {
+            if score <= spec.post.score || score.is_nan() {
                 continue;
             }
             let group = &deltas[column * 4..][..4];

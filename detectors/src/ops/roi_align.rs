@@ -87,7 +87,7 @@ impl RoiAlign {
             .iter()
             .map(|l| Ok(l.f_to_kind(Kind::Float)?.f_permute([0, 2, 3, 1])?.f_contiguous()?))
             .collect::<Result<_, Error>>()?;
-        let maps: Vec<Map> = maps.iter().map(|m| Map::new(m)).collect::<Result<_, Error>>()?;
+        let maps: Vec<Map> = maps.iter().map(Map::new).collect::<Result<_, Error>>()?;
         let shape = [rois.len(), self.bins, self.bins, channels].map(|d| d as i64);
         let size = self.bins * self.bins * channels;
         let output = f32_tensor(&shape, |output| {

@@ -39,6 +39,8 @@ pub struct ModelSpec {
 /// What a model answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+// There is one of it in a program: its size does not matter.
+#[allow(clippy::large_enum_variant)]
 pub enum Task {
     /// Global average pool and one linear layer; `classes` is the number of outputs.
     Classify {
