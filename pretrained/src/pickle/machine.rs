@@ -391,7 +391,7 @@ impl<'a> Machine<'a> {
     }
 
     pub(super) fn decoded(&mut self, bytes: Vec<u8>) -> Read<Value<'a>> {
-        self.heap.charge(2)?;
+        self.heap.charge(2 + bytes.len() / VALUE)?;
         self.heap.decoded.push(bytes);
         Ok(Value::Decoded(self.heap.decoded.len() as u32 - 1))
     }
