@@ -3,6 +3,8 @@
 //! A file is written under a temporary name beside its place and renamed when it is complete; an interrupt removes
 //! the temporary ones.
 
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -17,13 +19,21 @@ fn unfinished() -> MutexGuard<'static, Option<HashSet<PathBuf>>> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes Ctrl-C (and a polite kill) end the process at once with exit code 130, leaving no half file.
+/// Makes Ctrl-C (and a polite kill) end the process at once with exit code 130 (143), leaving no half file.
 pub fn clean_up_on_interrupt() {
-    // A second call or a refused signal only means that temporary files may stay behind.
-    let _ = ctrlc::set_handler(|| leave(130));
+    // Without the handler only the clean-up is missing: the system's own ends the process.
+    if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) {
+        std::thread::spawn(move || {
+            if let Some(signal) = signals.forever().next() {
+                leave(128 + signal);
+            }
+        });
+    }
 }
 
 /// Ends the process from any thread, removing files that are not complete.
+///
+/// Destructors are not run: those of libtorch would pull its operators away from under a network that still runs.
 pub fn leave(code: i32) -> ! {
     // Never unlocked again: no new file is begun while the process ends.
     let mut files = unfinished();
@@ -31,7 +41,7 @@ pub fn leave(code: i32) -> ! {
         // What cannot be removed stays; there is nothing else to do about it.
         let _ = std::fs::remove_file(file);
     }
-    std::process::exit(code)
+    signal_hook::low_level::exit(code)
 }
 
 /// A temporary file that is forgotten when it is renamed or removed.

@@ -30,7 +30,7 @@ pub struct Parameter {
 
 /// All parameters of one model, in the order in which its modules were built.
 ///
-/// Storage is left uninitialised: a checkpoint fills it, or [`ParamStore::initialise`] does.
+/// Storage is left uninitialised: a checkpoint fills it, or [`Parameter::initialise`] does.
 #[derive(Debug)]
 pub struct ParamStore {
     device: Device,

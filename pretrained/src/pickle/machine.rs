@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{
     Heap, Node, Value,
     globals::{self, printable},
+    input::{Input, long, utf8},
     limits::{MAX_NAME, MAX_STACK, VALUE},
     opcodes::*,
     text,
@@ -44,57 +45,6 @@ pub(crate) fn run(bytes: &[u8], start: usize, persistent: Persistent) -> Read<Pi
     };
     let value = machine.run()?;
     Ok(Pickle { heap: machine.heap, value, end: machine.input.at })
-}
-
-/// The bytes still to be read.
-struct Input<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Input<'a> {
-    fn take(&mut self, n: usize) -> Read<&'a [u8]> {
-        let end = self.at.checked_add(n).filter(|&end| end <= self.bytes.len());
-        let Some(end) = end else {
-            return Err(ErrorKind::truncated(format!(
-                "its pickle needs {n} more bytes at byte {}, and {} are left",
-                self.at,
-                self.bytes.len().saturating_sub(self.at)
-            )));
-        };
-        let taken = &self.bytes[self.at..end];
-        self.at = end;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Read<[u8; N]> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
-    }
-
-    fn u8(&mut self) -> Read<u8> {
-        Ok(self.array::<1>()?[0])
-    }
-
-    fn u32(&mut self) -> Read<usize> {
-        Ok(u32::from_le_bytes(self.array()?) as usize)
-    }
-
-    fn u64(&mut self) -> Read<usize> {
-        let n = u64::from_le_bytes(self.array()?);
-        usize::try_from(n).map_err(|_| ErrorKind::truncated(format!("its pickle asks for {n} bytes")))
-    }
-
-    /// The bytes up to the next newline, which is consumed.
-    fn line(&mut self) -> Read<&'a [u8]> {
-        let rest = &self.bytes[self.at..];
-        let Some(len) = rest.iter().position(|&b| b == b'\n') else {
-            return Err(ErrorKind::truncated("its pickle ends inside a line of text"));
-        };
-        self.at += len + 1;
-        Ok(&rest[..len])
-    }
 }
 
 pub(super) struct Machine<'a> {
@@ -433,25 +383,10 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// An integer of LONG1 or LONG4.
-fn long(bytes: &[u8]) -> Value<'_> {
-    if bytes.len() > 8 {
-        return Value::Big(bytes);
-    }
-    let fill = if bytes.last().is_some_and(|&b| b >= 0x80) { 0xFF } else { 0 };
-    let mut wide = [fill; 8];
-    wide[..bytes.len()].copy_from_slice(bytes);
-    Value::Int(i64::from_le_bytes(wide))
-}
-
 pub(super) fn underflow() -> ErrorKind {
     ErrorKind::malformed("its pickle takes more from the stack than it put there")
 }
 
 fn too_deep() -> ErrorKind {
     ErrorKind::Limit(format!("its pickle keeps more than {MAX_STACK} values on the stack"))
-}
-
-fn utf8(bytes: &[u8]) -> Read<&str> {
-    std::str::from_utf8(bytes).map_err(|_| ErrorKind::malformed("a text in its pickle is not UTF-8"))
 }

@@ -9,6 +9,7 @@
 
 mod construct;
 mod globals;
+mod input;
 mod limits;
 mod machine;
 mod numpy;

@@ -13,6 +13,9 @@ use vovdet_detectors::spec::model_names;
 use vovdet_pretrained::naming::Naming;
 use vovdet_pretrained::{Checkpoint, models};
 
+/// Characters shown of a metadata entry.
+const SHOWN: usize = 70;
+
 /// Show what a checkpoint file holds and which known models it fits.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
@@ -131,7 +134,11 @@ impl<'a> Summary<'a> {
             line("note", note.clone());
         }
         for (key, value) in self.metadata {
-            line("metadata", format!("{key}: {value}"));
+            let short: String = value.chars().take(SHOWN).collect();
+            line(
+                "metadata",
+                format!("{key}: {short}{}", if short.len() < value.len() { " … (--json shows all)" } else { "" }),
+            );
         }
         line("naming", self.naming.map_or("its own".into(), |naming| naming.to_string()));
         let count = self.tensors.len();
