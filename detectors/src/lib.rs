@@ -33,5 +33,5 @@ pub use error::Error;
 pub use input::{Geometry, Prepared};
 pub use load::{LoadOptions, LoadReport, Mismatch, Missing, SPEC_KEY, check, identify, load};
 pub use model::{Model, Precision};
-pub use params::{ParamStore, Scope};
+pub use params::{Init, ParamStore, Parameter, Scope};
 pub use spec::ModelSpec;
