@@ -1,11 +1,13 @@
 # vovdet: `make demo` does everything from nothing; `make test` proves it.
-.PHONY: setup build demo test check bench clean-runs help
+.PHONY: help setup build demo test check bench
 
 TORCH := 2.11.0
 PYTHON ?= python3
 CARGO ?= cargo
 # auto: CUDA when an NVIDIA driver is there. `make setup DEVICE=cpu` or `DEVICE=cuda` says it outright.
 DEVICE ?= auto
+# The Python whose torchvision `make bench` measures us against.
+PEER ?= python3
 
 help:
 	@echo "make setup   libtorch $(TORCH) into .venv (DEVICE=auto|cpu|cuda)"
@@ -13,7 +15,7 @@ help:
 	@echo "make demo    finds nuclei in the bundled images, pictures in runs/demo"
 	@echo "make test    all tests"
 	@echo "make check   formatting, lints, documentation"
-	@echo "make bench   benchmarks"
+	@echo "make bench   Mask R-CNN beside torchvision's, in one run (PEER=python with torchvision 0.26)"
 
 setup:
 	@PYTHON="$(PYTHON)" CARGO="$(CARGO)" TORCH="$(TORCH)" DEVICE="$(DEVICE)" sh tools/setup.sh
@@ -22,8 +24,8 @@ build: setup
 	$(CARGO) build --release
 
 demo: build
-	mkdir -p runs/demo
-	target/release/vovdet detect pretrained/models/images --model nuclei_mask_rcnn_vovnet27_slim --score 0.5 --save runs/demo
+	@mkdir -p runs/demo
+	@target/release/vovdet detect pretrained/models/images --model nuclei_mask_rcnn_vovnet27_slim --score 0.5 --save runs/demo
 	@echo "Annotated pictures are in runs/demo" >&2
 
 test: setup
@@ -34,5 +36,5 @@ check: setup
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
 
-bench: setup
-	$(CARGO) bench --workspace
+bench: build
+	$(PEER) benches/mask_rcnn_beside_torchvision.py target/release/vovdet

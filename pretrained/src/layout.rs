@@ -4,6 +4,7 @@ use std::{borrow::Cow, ops::Range};
 
 use crate::{
     error::{ErrorKind, Read},
+    pickle::latin1_bytes,
     tensor::numel,
 };
 
@@ -20,7 +21,7 @@ pub(crate) enum Data {
     Latin1 {
         /// Where the text is.
         text: Range<usize>,
-        /// How many characters it has.
+        /// How many characters it should have.
         len: usize,
     },
     /// Bytes that were decoded while the pickle was read (protocol 0).
@@ -203,17 +204,8 @@ impl Layout {
     }
 }
 
-/// The bytes that latin-1 text stands for, or `None` when a character is above 255.
-pub(crate) fn latin1_len(text: &str) -> Option<usize> {
-    // In UTF-8 exactly the characters below 256 start with a byte below 0xC4.
-    let bytes = text.as_bytes();
-    bytes.iter().all(|&b| b < 0xC4).then(|| bytes.iter().filter(|&&b| b & 0xC0 != 0x80).count())
-}
-
 fn latin1(text: &[u8], len: usize) -> Read<Vec<u8>> {
-    std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| text.chars().map(|c| u8::try_from(c).ok()).collect::<Option<Vec<u8>>>())
+    latin1_bytes(text)
         .filter(|bytes| bytes.len() == len)
-        .ok_or_else(|| ErrorKind::malformed("its content changed while it was read"))
+        .ok_or_else(|| ErrorKind::malformed("the text that stands for the data of an array is broken"))
 }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use crate::{
     error::{ErrorKind, Read},
-    layout::{Data, Layout, MAX_DIMS, latin1_len},
-    pickle::{Array, Heap, MAX_TEXT_SCANS, Meaning, Storage, Tensor, Value},
+    layout::{Data, Layout, MAX_DIMS},
+    pickle::{Array, Heap, Meaning, Storage, Tensor, Value},
     tensor::{Dtype, numel},
 };
 
@@ -17,22 +17,14 @@ pub(crate) struct Resolver<'h, 'a, L> {
     locate: L,
     /// Elements of typed storages are in reverse byte order.
     big_endian: bool,
-    /// Bytes of text that may still be scanned, and decoded bytes that may still be copied.
-    scans_left: usize,
+    /// Decoded bytes that may still be copied.
     copies_left: usize,
 }
 
 impl<'h, 'a, L: FnMut(&Storage<'a>) -> Read<Range<usize>>> Resolver<'h, 'a, L> {
     pub fn new(heap: &'h Heap<'a>, file: &'a [u8], locate: L, big_endian: bool) -> Self {
         let decoded: usize = heap.decoded.iter().map(Vec::len).sum();
-        Self {
-            heap,
-            file,
-            locate,
-            big_endian,
-            scans_left: file.len().saturating_mul(MAX_TEXT_SCANS),
-            copies_left: decoded.saturating_mul(2),
-        }
+        Self { heap, file, locate, big_endian, copies_left: decoded.saturating_mul(2) }
     }
 
     /// The element type and layout of a tensor or numpy array.
@@ -103,13 +95,13 @@ impl<'h, 'a, L: FnMut(&Storage<'a>) -> Read<Range<usize>>> Resolver<'h, 'a, L> {
                 (Data::File(range.ok_or_else(|| refuse("has no data".to_owned()))?), bytes.len())
             }
             Value::Latin1(text) => {
-                self.scans_left = self
-                    .scans_left
-                    .checked_sub(text.len())
-                    .ok_or_else(|| ErrorKind::Limit("it uses the same text as data again and again".to_owned()))?;
-                let odd = || refuse("has data that are no bytes".to_owned());
-                let len = latin1_len(text).ok_or_else(odd)?;
-                let text = range_in(self.file, text.as_bytes()).ok_or_else(odd)?;
+                // Its characters are counted when they are read: each takes one or two bytes.
+                let len = numel(&shape).and_then(|n| n.checked_mul(dtype.size()));
+                let len = len.filter(|&n| n <= text.len() && text.len() - n <= n);
+                let range = len.zip(range_in(self.file, text));
+                let (len, text) = range.ok_or_else(|| {
+                    refuse(format!("has {} bytes of text as data, too many or few for {shape:?}", text.len()))
+                })?;
                 (Data::Latin1 { text, len }, len)
             }
             Value::Decoded(id) => {

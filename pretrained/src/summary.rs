@@ -14,6 +14,7 @@ pub(crate) fn line<'a>(heap: &Heap<'a>, value: Value<'a>) -> String {
         Value::Big(bytes) => format!("an integer of {} bits", bytes.len() * 8),
         Value::Float(value) => format!("{value:?}"),
         Value::Str(_) | Value::Bytes(_) | Value::Decoded(_) => quoted(heap, value),
+        Value::LongText(text) => format!("a text of {} bytes", text.len()),
         Value::Latin1(text) => format!("bytes (up to {})", text.len()),
         Value::Global(id) => format!("the class {}", escape(&heap.class_name(id))),
         Value::Tuple { len, .. } => format!("a tuple of {len}"),

@@ -70,11 +70,7 @@ pub fn load(
     options: &LoadOptions,
 ) -> Result<(Model, LoadReport), Error> {
     let keys = Keys::new(checkpoint);
-    let spec = match spec {
-        Some(spec) => with_dialect_of(spec, &keys, options),
-        None => told_by(checkpoint, &keys, options)?,
-    };
-    let spec = finish_spec(spec, checkpoint, &keys, options)?;
+    let spec = resolve(spec, checkpoint, &keys, options)?;
     let kind = options.precision.kind(options.device)?;
     let store = ParamStore::new(options.device);
     let mut model = Model::build(&store.root(), &spec, options.device)?;
@@ -96,11 +92,7 @@ pub fn check(
     options: &LoadOptions,
 ) -> Result<(ModelSpec, LoadReport), Error> {
     let keys = Keys::new(checkpoint);
-    let spec = match spec {
-        Some(spec) => with_dialect_of(spec, &keys, options),
-        None => told_by(checkpoint, &keys, options)?,
-    };
-    let spec = finish_spec(spec, checkpoint, &keys, options)?;
+    let spec = resolve(spec, checkpoint, &keys, options)?;
     let store = ParamStore::new(Device::Cpu);
     Model::build(&store.root(), &spec, Device::Cpu)?;
     let report = fill(store.into_parameters(), checkpoint, &keys, &spec, options)?;
@@ -132,6 +124,20 @@ fn told_by(checkpoint: &Checkpoint, keys: &Keys, options: &LoadOptions) -> Resul
             checkpoint.source()
         ))
     })
+}
+
+/// The spec that was asked for or that the file tells, in all its numbers.
+fn resolve(
+    spec: Option<ModelSpec>,
+    checkpoint: &Checkpoint,
+    keys: &Keys,
+    options: &LoadOptions,
+) -> Result<ModelSpec, Error> {
+    let spec = match spec {
+        Some(spec) => with_dialect_of(spec, keys, options),
+        None => told_by(checkpoint, keys, options)?,
+    };
+    finish_spec(spec, checkpoint, keys, options)
 }
 
 /// Reads from the checkpoint what it fixes, then lets the caller's options have the last word.

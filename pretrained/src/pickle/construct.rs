@@ -4,6 +4,7 @@ use super::{
     Array, Meaning, Node, Storage, Tensor, Value,
     limits::{MAX_NAME, VALUE},
     machine::{Machine, Persistent},
+    text,
 };
 use crate::error::{ErrorKind, Read};
 
@@ -40,7 +41,8 @@ impl<'a> Machine<'a> {
             }
             Meaning::Bytes => match list {
                 [] => Ok(Value::Bytes(&[])),
-                &[Value::Str(text)] | &[Value::Str(text), _] => Ok(Value::Latin1(text)),
+                &[Value::Str(text)] | &[Value::Str(text), _] => Ok(Value::Latin1(text.as_bytes())),
+                &[Value::LongText(text)] | &[Value::LongText(text), _] => Ok(Value::Latin1(text)),
                 &[bytes @ (Value::Bytes(_) | Value::Decoded(_) | Value::Latin1(_))] => Ok(bytes),
                 _ => self.heap.object(class, args),
             },
@@ -224,13 +226,12 @@ impl<'a> Machine<'a> {
             _ => return Err(bad_call("_codecs.encode")),
         };
         match text {
-            Value::Str(text) => Ok(Value::Latin1(text)),
+            Value::Str(text) => Ok(Value::Latin1(text.as_bytes())),
+            Value::LongText(text) => Ok(Value::Latin1(text)),
             Value::Decoded(id) => {
                 let bytes = &self.heap.decoded[id as usize];
                 self.heap.check(bytes.len() / VALUE)?;
-                let text = std::str::from_utf8(bytes).map_err(|_| bad_call("_codecs.encode"))?;
-                let bytes = text.chars().map(|c| u8::try_from(c).ok()).collect::<Option<Vec<u8>>>();
-                let bytes = bytes.ok_or_else(|| bad_call("_codecs.encode"))?;
+                let bytes = text::latin1_bytes(bytes).ok_or_else(|| bad_call("_codecs.encode"))?;
                 self.decoded(bytes)
             }
             _ => Err(bad_call("_codecs.encode")),

@@ -8,9 +8,8 @@ pub(crate) const MAX_VALUES: usize = 4_000_000;
 /// Values waiting on the stack. Python's pickler hands over long lists in batches of 1,000.
 pub(crate) const MAX_STACK: usize = 1_000_000;
 
-/// Each text that stands for bytes is scanned once in an honest file; a hostile one could name the
-/// same text a million times. Scanned bytes may be at most this many times the pickle's length.
-pub(crate) const MAX_TEXT_SCANS: usize = 4;
+/// Text up to this many bytes is read as text; longer text can only stand for bytes.
+pub(crate) const MAX_TEXT: usize = 64 * 1024;
 
 /// Bytes that one value stands for when bytes are kept instead.
 pub(crate) const VALUE: usize = 24;

@@ -6,7 +6,7 @@ use super::{
     Heap, Node, Value,
     globals::{self, printable},
     input::{Input, long, utf8},
-    limits::{MAX_NAME, MAX_STACK, VALUE},
+    limits::{MAX_NAME, MAX_STACK, MAX_TEXT, VALUE},
     opcodes::*,
     text,
     value::Global,
@@ -335,6 +335,8 @@ impl<'a> Machine<'a> {
         };
         let bytes = self.input.take(len)?;
         Ok(match opcode {
+            // The data of numpy arrays can be such text: they are left alone until they are wanted.
+            BINUNICODE | BINUNICODE8 if bytes.len() > MAX_TEXT => Value::LongText(bytes),
             SHORT_BINUNICODE | BINUNICODE | BINUNICODE8 => Value::Str(utf8(bytes)?),
             _ => Value::Bytes(bytes),
         })

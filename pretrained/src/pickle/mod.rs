@@ -18,7 +18,8 @@ mod text;
 mod value;
 
 pub(crate) use globals::{Meaning, StorageClass};
-pub(crate) use limits::{MAX_TEXT_SCANS, MAX_VALUES};
+use limits::MAX_VALUES;
 pub(crate) use machine::{Persistent, run};
 pub(crate) use numpy::{Array, scalar_summary};
+pub(crate) use text::latin1_bytes;
 pub(crate) use value::{Heap, Node, Object, Storage, Tensor, Value};

@@ -66,7 +66,7 @@ pub(crate) fn scalar_summary<'a>(heap: &Heap<'a>, scalar: &Object<'a>) -> Option
     let mut bytes = match data {
         Value::Bytes(bytes) => bytes.to_vec(),
         Value::Decoded(id) => heap.decoded.get(id as usize)?.clone(),
-        Value::Latin1(text) if text.len() <= 16 => text.chars().map(|c| u8::try_from(c).ok()).collect::<Option<_>>()?,
+        Value::Latin1(text) if text.len() <= 16 => super::latin1_bytes(text)?,
         _ => return None,
     };
     if bytes.len() != dtype.size() {

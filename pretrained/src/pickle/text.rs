@@ -10,6 +10,27 @@ pub(super) fn latin1(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// The bytes that the characters of UTF-8 text stand for, or `None` when one is above 255.
+pub(crate) fn latin1_bytes(text: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = tail;
+        if first < 0x80 {
+            bytes.push(first);
+            continue;
+        }
+        // Characters 128 to 255 are C2 or C3 and one more byte.
+        let (&second, tail) = tail.split_first()?;
+        rest = tail;
+        if !matches!((first, second), (0xC2 | 0xC3, 0x80..=0xBF)) {
+            return None;
+        }
+        bytes.push(first << 6 | second & 0x3F);
+    }
+    Some(bytes)
+}
+
 /// The content of a quoted Python 2 string line (opcode STRING), still with its escapes.
 pub(super) fn unquote(line: &[u8]) -> Option<&[u8]> {
     let line = line.trim_ascii();

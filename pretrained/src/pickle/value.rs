@@ -15,10 +15,12 @@ pub(crate) enum Value<'a> {
     Big(&'a [u8]),
     Float(f64),
     Str(&'a str),
+    /// Text too long to be a name, not looked at.
+    LongText(&'a [u8]),
     /// Bytes, or a Python 2 string.
     Bytes(&'a [u8]),
     /// Text whose characters stand for bytes: `_codecs.encode(text, "latin1")`, not yet checked.
-    Latin1(&'a str),
+    Latin1(&'a [u8]),
     /// Text or bytes that had escapes: index into `Heap::decoded`.
     Decoded(u32),
     /// A class or function: index into `Heap::globals`.
