@@ -6,7 +6,7 @@ use cli_support::{run, vovdet};
 
 #[test]
 fn every_verb_has_help_with_an_example() {
-    let verbs: [&[&str]; 8] = [
+    let verbs: [&[&str]; 9] = [
         &["detect"],
         &["classify"],
         &["features"],
@@ -14,6 +14,7 @@ fn every_verb_has_help_with_an_example() {
         &["weights", "inspect"],
         &["weights", "check"],
         &["weights", "convert"],
+        &["bench"],
         &["doctor"],
     ];
     for verb in verbs {

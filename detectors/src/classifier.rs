@@ -29,7 +29,7 @@ impl Classifier {
             return Err(Error::Spec(format!("`{}` is not a classifier", spec.name)));
         };
         let body = backbone::build(scope, &spec.backbone);
-        let width = spec.backbone.stage_channels()[3];
+        let width = body.info().last().map_or(0, |info| info.channels);
         let last = (outputs > 0).then(|| Linear::new(&scope.sub(last_layer(&spec.backbone)), width, outputs));
         Ok(Self { spec: spec.clone(), body, last, device, kind: Kind::Float })
     }
@@ -99,8 +99,9 @@ impl Classifier {
 /// Name of the last layer in the reference's files.
 pub(crate) fn last_layer(backbone: &BackboneSpec) -> &'static str {
     match backbone {
-        BackboneSpec::Vovnet(_) => "classifier",
         BackboneSpec::Resnet(_) => "fc",
+        BackboneSpec::MobilenetV2(_) => "classifier.1",
+        _ => "classifier",
     }
 }
 

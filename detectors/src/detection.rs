@@ -49,6 +49,12 @@ pub trait Detector: std::fmt::Debug {
     /// libtorch's message.
     fn optimize(&mut self, kind: Kind) -> Result<(), Error>;
 
+    /// Runs the whole network on `[N, 3, H, W]` and drops what it makes: for counting.
+    ///
+    /// # Errors
+    /// When the tensor does not fit the network.
+    fn walk(&self, batch: &Tensor) -> Result<(), Error>;
+
     /// Detects objects in prepared images (see [`crate::spec::InputSpec::prepare`]), run as one batch.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Object detectors on libtorch: backbones (VoVNet V1 and V2, ResNet), necks and heads that are built from a
+//! Object detectors on libtorch: backbones (VoVNet V1 and V2, ResNet, DenseNet and more), necks and heads that are built from a
 //! [`ModelSpec`], filled from a checkpoint by strict loading, and run on images.
 //!
 //! ```no_run
@@ -15,6 +15,7 @@
 
 pub mod backbone;
 mod classifier;
+mod count;
 mod detection;
 mod error;
 pub mod input;
@@ -23,11 +24,13 @@ mod load;
 pub mod mask_rcnn;
 mod model;
 pub mod neck;
+pub mod one_stage;
 pub mod ops;
 mod params;
 pub mod spec;
 
 pub use classifier::Classifier;
+pub use count::{Cost, Count, count, usual_size};
 pub use detection::{Detection, Detector, Prediction, StageTimes};
 pub use error::Error;
 pub use input::{Geometry, Prepared};

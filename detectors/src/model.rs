@@ -1,6 +1,7 @@
 //! Any model that a spec can name.
 
 use crate::mask_rcnn::MaskRcnn;
+use crate::one_stage::OneStage;
 use crate::params::Scope;
 use crate::spec::Task;
 use crate::{Classifier, Detector, Error, Geometry, ModelSpec};
@@ -71,7 +72,16 @@ impl Model {
         Ok(match &spec.task {
             Task::Classify { .. } => Self::Classifier(Classifier::new(scope, spec, device)?),
             Task::MaskRcnn(_) => Self::Detector(Box::new(MaskRcnn::new(scope, spec, device)?)),
+            Task::OneStage(_) => Self::Detector(Box::new(OneStage::new(scope, spec, device)?)),
         })
+    }
+
+    /// Runs the whole network and drops what it makes: for counting.
+    pub(crate) fn walk(&self, batch: &Tensor) -> Result<(), Error> {
+        match self {
+            Self::Classifier(c) => c.features(batch).map(|_| ()),
+            Self::Detector(d) => d.walk(batch),
+        }
     }
 
     pub(crate) fn optimize(&mut self, kind: Kind) -> Result<(), Error> {

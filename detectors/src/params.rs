@@ -5,12 +5,14 @@ use std::cell::RefCell;
 use tch::{Device, Kind, Tensor};
 
 /// How a parameter starts when no checkpoint fills it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Init {
     /// All zeros.
     Zeros,
     /// All ones.
     Ones,
+    /// All this number.
+    Fill(f64),
     /// Normal with gain √2 over the fan-in (arXiv 1502.01852), as the VoVNet references start.
     Kaiming,
 }
@@ -65,6 +67,7 @@ impl Parameter {
             match self.init {
                 Init::Zeros => self.tensor.f_zero_(),
                 Init::Ones => self.tensor.f_fill_(1.0),
+                Init::Fill(value) => self.tensor.f_fill_(value),
                 Init::Kaiming => self.tensor.f_normal_(0.0, (2.0 / fan_in.max(1) as f64).sqrt()),
             }
         })?;

@@ -71,12 +71,12 @@ fn parameter_counts_are_the_published_ones() {
     ];
     for (name, body, whole) in table {
         let mut spec = ModelSpec::named(name, None).unwrap();
-        *spec.backbone.norm_mut() = NormSpec::BATCH;
+        *spec.backbone.norm_mut().unwrap() = NormSpec::BATCH;
         let store = vovdet_detectors::ParamStore::new(tch::Device::Cpu);
-        vovdet_detectors::backbone::build(&store.root(), &spec.backbone);
+        let built = vovdet_detectors::backbone::build(&store.root(), &spec.backbone);
         let count: usize = store.into_parameters().iter().filter(|p| p.trainable).map(|p| p.tensor.numel()).sum();
         assert_eq!(count, body, "{name}");
-        let classifier = (spec.backbone.stage_channels()[3] as usize + 1) * 1000;
+        let classifier = (built.info().last().unwrap().channels as usize + 1) * 1000;
         assert_eq!(count + classifier, whole, "{name}");
     }
 }

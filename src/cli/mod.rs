@@ -3,6 +3,7 @@
 //! Data go to standard output, everything else to standard error. The exit code is 0 when all went well, 1 when some
 //! inputs failed and the others are done, 2 when nothing could be done.
 
+mod bench;
 mod classify;
 mod console;
 mod detect;
@@ -42,6 +43,7 @@ enum Verb {
     Classify(classify::Classify),
     Features(features::Features),
     Weights(weights::Weights),
+    Bench(bench::Bench),
     Doctor(doctor::Doctor),
 }
 
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
         Verb::Classify(verb) => verb.run(&console),
         Verb::Features(verb) => verb.run(&console),
         Verb::Weights(verb) => verb.run(&console),
+        Verb::Bench(verb) => verb.run(&console),
         Verb::Doctor(verb) => verb.run(&console),
     };
     outcome

@@ -21,7 +21,7 @@ pub struct ModelOptions {
     #[arg(short, long, value_name = "FILE")]
     pub weights: Option<PathBuf>,
     /// Whose rules a detector follows [default: told by the names in the weights].
-    #[arg(long, value_name = "maskrcnn-benchmark|detectron2|torchvision")]
+    #[arg(long, value_name = "maskrcnn-benchmark|detectron2|torchvision|caffe|luuuyi|uoip")]
     pub dialect: Option<Dialect>,
     /// Normalisation of the backbone [default: told by the model and the weights].
     #[arg(long)]

@@ -4,7 +4,7 @@ use super::{Backbone, FeatureInfo, pyramid};
 use crate::Error;
 use crate::layers::{Act, ConvNormAct, ConvSpec};
 use crate::params::Scope;
-use crate::spec::{NormSpec, ResnetSpec};
+use crate::spec::{Form, NormSpec, ResnetSpec};
 use tch::{Kind, Tensor};
 
 /// A bottleneck's last convolution has this many times the channels of its 3x3.
@@ -14,6 +14,7 @@ const EXPANSION: i64 = 4;
 #[derive(Debug)]
 pub struct Resnet {
     stem: ConvNormAct,
+    form: Form,
     stages: Vec<Vec<Bottleneck>>,
     info: Vec<FeatureInfo>,
 }
@@ -38,7 +39,7 @@ impl Resnet {
                     .collect()
             })
             .collect();
-        Self { stem, stages, info: pyramid(64, 4, [256, 512, 1024, 2048]) }
+        Self { stem, form: spec.form, stages, info: pyramid(64, 4, [256, 512, 1024, 2048]) }
     }
 }
 
@@ -49,7 +50,10 @@ impl Backbone for Resnet {
 
     fn features(&self, x: &Tensor) -> Result<Vec<Tensor>, Error> {
         let stem = self.stem.forward(x)?;
-        let mut x = stem.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
+        let mut x = match self.form {
+            Form::Pytorch => stem.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?,
+            Form::Caffe => stem.f_max_pool2d([3, 3], [2, 2], [0, 0], [1, 1], true)?,
+        };
         let mut features = vec![x.shallow_clone()];
         for stage in &self.stages {
             for block in stage {

@@ -4,7 +4,7 @@ use super::{Backbone, FeatureInfo, pyramid};
 use crate::Error;
 use crate::layers::{Act, ConvNormAct, ConvSpec};
 use crate::params::Scope;
-use crate::spec::{Ese as EseSpec, NormSpec, VovnetForm, VovnetSpec};
+use crate::spec::{Ese as EseSpec, Form, NormSpec, VovnetSpec};
 use tch::{Kind, Tensor};
 
 /// The backbone: a stem of three convolutions and four stages of one-shot aggregation modules.
@@ -20,16 +20,16 @@ pub struct Vovnet {
 impl Vovnet {
     /// Builds the network; parameter names are those of the reference.
     pub fn new(scope: &Scope, spec: &VovnetSpec) -> Self {
-        let caffe = spec.form == VovnetForm::Caffe;
+        let caffe = spec.form == Form::Caffe;
         let [c1, c2, c3] = spec.stem;
         let last_stride = if caffe { 1 } else { 2 };
         let stem = [(3, c1, 2), (c1, c2, 1), (c2, c3, last_stride)];
         let stem = (1..)
             .zip(stem)
             .map(|(i, (input, output, stride))| {
-                let depthwise = spec.depthwise && i > 1;
+                let kind = if spec.depthwise && i > 1 { Unit::Depthwise } else { Unit::Plain };
                 let conv = ConvSpec::new(input, output, 3).stride(stride);
-                Conv3x3::new(&scope.sub("stem"), &format!("stem_{i}"), conv, depthwise, spec.norm)
+                Conv3x3::new(&scope.sub("stem"), &format!("stem_{i}"), conv, kind, spec.norm)
             })
             .collect();
         let mut input = c3;
@@ -87,39 +87,58 @@ impl Backbone for Vovnet {
     }
 }
 
-/// A 3x3 convolution unit: ordinary, or depthwise 3x3 and pointwise 1x1 with nothing between the two.
+/// What the 3x3 convolution of a layer is made of.
+#[derive(Debug, Clone, Copy)]
+enum Unit {
+    /// One convolution.
+    Plain,
+    /// Depthwise 3x3 and pointwise 1x1 with nothing between the two.
+    Depthwise,
+    /// A 1x1 convolution to this many channels first.
+    Bottleneck(i64),
+}
+
+/// A 3x3 convolution unit.
 #[derive(Debug)]
 struct Conv3x3 {
-    depthwise: Option<ConvNormAct>,
+    first: Option<ConvNormAct>,
     conv: ConvNormAct,
 }
 
 impl Conv3x3 {
-    /// Keys are `{name}/conv`, `{name}/norm`, or `{name}/dw_conv3x3`, `{name}/pw_conv1x1`, `{name}/pw_norm`: the slash
-    /// belongs to the name, it does not open a level.
-    fn new(scope: &Scope, name: &str, spec: ConvSpec, depthwise: bool, norm: NormSpec) -> Self {
+    /// Keys are `{name}/conv`, `{name}/norm`, or `{name}/dw_conv3x3`, `{name}/pw_conv1x1`, `{name}/pw_norm`, or
+    /// `{name}/reduce_conv`, `{name}/reduce_norm` in front of the first two: the slash belongs to the name, it does not
+    /// open a level.
+    fn new(scope: &Scope, name: &str, spec: ConvSpec, kind: Unit, norm: NormSpec) -> Self {
         let part = |suffix: &str| scope.sub(&format!("{name}/{suffix}"));
-        if depthwise {
-            // The stride sits on the depthwise half, which has as many outputs as inputs.
-            let dw = ConvSpec::new(spec.input, spec.input, 3).stride(spec.stride).depthwise();
-            let pw = ConvSpec::new(spec.input, spec.output, 1);
-            let dw = ConvNormAct::new(&part("dw_conv3x3"), None, dw, Act::None);
-            let pw = ConvNormAct::new(&part("pw_conv1x1"), Some((&part("pw_norm"), norm)), pw, Act::Relu);
-            Self { depthwise: Some(dw), conv: pw }
-        } else {
-            Self { depthwise: None, conv: unit(scope, name, spec, norm) }
+        match kind {
+            Unit::Plain => Self { first: None, conv: unit(scope, name, spec, norm) },
+            Unit::Depthwise => {
+                // The stride sits on the depthwise half, which has as many outputs as inputs.
+                let dw = ConvSpec::new(spec.input, spec.input, 3).stride(spec.stride).depthwise();
+                let pw = ConvSpec::new(spec.input, spec.output, 1);
+                let dw = ConvNormAct::new(&part("dw_conv3x3"), None, dw, Act::None);
+                let pw = ConvNormAct::new(&part("pw_conv1x1"), Some((&part("pw_norm"), norm)), pw, Act::Relu);
+                Self { first: Some(dw), conv: pw }
+            }
+            Unit::Bottleneck(width) => {
+                let reduce = ConvSpec::new(spec.input, width, 1);
+                let norm_scope = part("reduce_norm");
+                let reduce = ConvNormAct::new(&part("reduce_conv"), Some((&norm_scope, norm)), reduce, Act::Relu);
+                Self { first: Some(reduce), conv: unit(scope, name, ConvSpec { input: width, ..spec }, norm) }
+            }
         }
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        match &self.depthwise {
-            Some(depthwise) => self.conv.forward(&depthwise.forward(x)?),
+        match &self.first {
+            Some(first) => self.conv.forward(&first.forward(x)?),
             None => self.conv.forward(x),
         }
     }
 
     fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.depthwise.iter_mut().try_for_each(|c| c.optimize(kind))?;
+        self.first.iter_mut().try_for_each(|c| c.optimize(kind))?;
         self.conv.optimize(kind)
     }
 }
@@ -157,16 +176,15 @@ impl Osa {
             unit(&scope.sub("conv_reduction"), &format!("{name}_reduction_0"), conv, spec.norm)
         });
         let first = if reduction.is_some() { width } else { input };
+        let kind = match (spec.depthwise, spec.bottleneck) {
+            (true, _) => Unit::Depthwise,
+            (false, true) => Unit::Bottleneck(width / 2),
+            (false, false) => Unit::Plain,
+        };
         let layers = (0..spec.layers)
             .map(|i| {
                 let conv = ConvSpec::new(if i == 0 { first } else { width }, width, 3);
-                Conv3x3::new(
-                    &scope.sub(&format!("layers.{i}")),
-                    &format!("{name}_{i}"),
-                    conv,
-                    spec.depthwise,
-                    spec.norm,
-                )
+                Conv3x3::new(&scope.sub(&format!("layers.{i}")), &format!("{name}_{i}"), conv, kind, spec.norm)
             })
             .collect();
         let gathered = input + spec.layers as i64 * width;

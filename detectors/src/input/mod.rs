@@ -2,10 +2,11 @@
 //!
 //! Nothing here calls libtorch's threaded operators, so that worker threads can prepare images while the network runs.
 
+mod cv;
 mod pil;
 
 use crate::Error;
-use crate::spec::{ChannelOrder, Dialect, InputSpec, Resampler, ResizeRule};
+use crate::spec::{ChannelOrder, InputSpec, Resampler, ResizeRule, Rounding};
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
@@ -62,8 +63,9 @@ impl InputSpec {
         }
         let (pixels, resized) = match self.resampler {
             Resampler::TorchBilinear => (self.resize_floats(image, rw, rh)?, (rw, rh)),
-            Resampler::PilBilinear => self.resize_bytes(image, rw, rh, Kernel::Bilinear),
-            Resampler::PilBicubic => self.resize_bytes(image, rw, rh, Kernel::Bicubic),
+            Resampler::PilBilinear => self.finish_bytes(&pil::resize(image, rw, rh, Kernel::Bilinear), rw, rh),
+            Resampler::PilBicubic => self.finish_bytes(&pil::resize(image, rw, rh, Kernel::Bicubic), rw, rh),
+            Resampler::CvBilinear => self.finish_bytes(&cv::resize(image, rw, rh), rw, rh),
         };
         Ok(Prepared { pixels, geometry: Geometry { original: (w, h), resized } })
     }
@@ -75,21 +77,21 @@ impl InputSpec {
                 let scale = |long: u32, s: u32| (u64::from(short) * u64::from(long) / u64::from(s)) as u32;
                 if w <= h { (short, scale(h, w)) } else { (scale(w, h), short) }
             }
+            ResizeRule::Warp { size } => (size, size),
             ResizeRule::ShortSide { min, max, rounding } => match rounding {
-                Dialect::MaskrcnnBenchmark => benchmark_size(w, h, min, max),
-                Dialect::Detectron2 => detectron2_size(w, h, min, max),
-                Dialect::Torchvision => torchvision_size(w, h, min, max),
+                Rounding::MaskrcnnBenchmark => benchmark_size(w, h, min, max),
+                Rounding::Detectron2 => detectron2_size(w, h, min, max),
+                Rounding::Torchvision => torchvision_size(w, h, min, max),
             },
         }
     }
 
-    /// 8-bit pixels through PIL's kernel, then the crop, then normalisation.
-    fn resize_bytes(&self, image: &RgbImage, w: u32, h: u32, kernel: Kernel) -> (Vec<f32>, (u32, u32)) {
-        let resized = pil::resize(image, w, h, kernel);
+    /// Crop and normalisation of resized 8-bit pixels.
+    fn finish_bytes(&self, resized: &[u8], w: u32, h: u32) -> (Vec<f32>, (u32, u32)) {
         let table = self.table();
         let (crop_w, crop_h) = match self.resize {
             ResizeRule::CenterCrop { crop, .. } => (crop.min(w), crop.min(h)),
-            ResizeRule::ShortSide { .. } => (w, h),
+            ResizeRule::ShortSide { .. } | ResizeRule::Warp { .. } => (w, h),
         };
         let (left, top) = (half_even((w - crop_w) as f64 / 2.0), half_even((h - crop_h) as f64 / 2.0));
         let mut pixels = Vec::with_capacity(crop_w as usize * crop_h as usize * 3);

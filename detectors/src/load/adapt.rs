@@ -3,12 +3,12 @@
 use super::keys::Keys;
 use crate::Error;
 use crate::classifier::last_layer;
-use crate::spec::{Background, Class, MaskRcnnSpec, ModelSpec, NormKind, NormSpec, Task};
+use crate::spec::{Background, Class, MaskRcnnSpec, ModelSpec, NormKind, NormSpec, PriorMap, Task};
 use vovdet_pretrained::{Checkpoint, Dtype};
 
 /// Changes `spec` to the sizes that the checkpoint has. Shapes that make no sense are left to the load report.
 pub(super) fn adapt(spec: &mut ModelSpec, checkpoint: &Checkpoint, keys: &Keys) -> Result<(), Error> {
-    let keys = &keys.rebased(matches!(spec.task, Task::MaskRcnn(_)));
+    let keys = &keys.rebased(spec);
     let shape = |name: &str| keys.index(name).map(|i| checkpoint.tensors()[i].shape.as_slice());
     let dimension = |name: &str, axis: usize| shape(name).and_then(|s| s.get(axis)).map(|&d| d as i64);
     match &mut spec.task {
@@ -25,6 +25,17 @@ pub(super) fn adapt(spec: &mut ModelSpec, checkpoint: &Checkpoint, keys: &Keys) 
             adapt_head(head, keys, &dimension);
             head.anchors.cells = stored_anchors(head, checkpoint, keys)?;
             let foreground = dimension("roi_heads.box_predictor.cls_score.weight", 0).map_or(0, |n| (n - 1).max(0));
+            if spec.classes.len() as i64 != foreground {
+                spec.classes = Class::table(foreground as usize);
+            }
+        }
+        Task::OneStage(head) => {
+            let prefix = if head.refine.is_some() { "odm." } else { "" };
+            let outputs = ["weight", "conv.weight", "pw.weight"]
+                .iter()
+                .find_map(|name| dimension(&format!("{prefix}conf.0.{name}"), 0));
+            let each = head.priors.first().map_or(1, PriorMap::per_cell);
+            let foreground = outputs.map_or(0, |n| (n / each - 1).max(0));
             if spec.classes.len() as i64 != foreground {
                 spec.classes = Class::table(foreground as usize);
             }
@@ -82,7 +93,7 @@ fn adapt_norm(spec: &mut ModelSpec, keys: &Keys) {
     let body = |name: &&str| !name.starts_with("roi_heads.") && !name.contains(".fpn.");
     let has = |suffix: &str| keys.names().filter(body).any(|name| name.ends_with(suffix));
     let normed = has("/norm.weight") || has("/pw_norm.weight") || has("bn1.weight");
-    let norm = spec.backbone.norm_mut();
+    let Some(norm) = spec.backbone.norm_mut() else { return };
     match norm.kind {
         NormKind::Batch | NormKind::Frozen if normed && !has(".running_var") => *norm = NormSpec::GROUP,
         NormKind::Frozen if has(".num_batches_tracked") => *norm = NormSpec::BATCH,
@@ -93,7 +104,7 @@ fn adapt_norm(spec: &mut ModelSpec, keys: &Keys) {
 
 /// Cell anchors that maskrcnn-benchmark keeps as buffers (spec/mask_rcnn.md §3).
 fn stored_anchors(head: &MaskRcnnSpec, checkpoint: &Checkpoint, keys: &Keys) -> Result<Vec<Vec<[f32; 4]>>, Error> {
-    if head.dialect.rules().background == Background::Last {
+    if head.dialect.rules().is_some_and(|rules| rules.background == Background::Last) {
         // detectron2's are exact and follow from sizes and ratios; its own loader ignores stored ones.
         return Ok(head.anchors.cells.clone());
     }

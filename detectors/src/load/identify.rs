@@ -24,21 +24,49 @@ pub(super) fn first_fit(checkpoint: &Checkpoint, keys: &Keys, options: &LoadOpti
 }
 
 fn fits(checkpoint: &Checkpoint, keys: &Keys, options: &LoadOptions) -> impl Iterator<Item = ModelSpec> {
-    let detector = keys.names().any(|k| k.starts_with("rpn."));
-    let masks = keys.names().any(|k| k.starts_with("roi_heads.mask_predictor."));
+    let family = Family::of(keys);
     let dialect = options.dialect.or(keys.dialect());
     // FPNLite and the GN form are read from the shapes anyway, so a name is told by what the shapes turned out to be.
-    let plausible = move |name: &String| match (detector, masks) {
-        (true, true) => name.starts_with("mask_rcnn_"),
-        (true, false) => name.starts_with("faster_rcnn_"),
-        (false, _) => !name.contains("_rcnn_"),
-    };
-    model_names().into_iter().filter(plausible).filter_map(move |name| {
+    model_names().into_iter().filter(move |name| family.holds(name)).filter_map(move |name| {
         let named = ModelSpec::named(&name, dialect).ok()?;
         let mut spec = named.clone();
         adapt::adapt(&mut spec, checkpoint, keys).ok()?;
         (same_form(&named, &spec) && same_shapes(&spec, checkpoint, keys)).then_some(spec)
     })
+}
+
+/// What kind of model a file holds, as its keys tell.
+#[derive(Debug, Clone, Copy)]
+enum Family {
+    MaskRcnn,
+    FasterRcnn,
+    RefineDet,
+    OneStep,
+    Backbone,
+}
+
+impl Family {
+    fn of(keys: &Keys) -> Self {
+        let any = |prefix: &str| keys.names().any(|k| k.starts_with(prefix));
+        match () {
+            () if any("roi_heads.mask_predictor.") => Self::MaskRcnn,
+            () if any("rpn.") => Self::FasterRcnn,
+            () if any("arm.") => Self::RefineDet,
+            () if any("loc.") => Self::OneStep,
+            () => Self::Backbone,
+        }
+    }
+
+    fn holds(self, name: &str) -> bool {
+        let one_step = ["ssd", "dsod", "pelee3"].iter().any(|family| name.starts_with(family));
+        match self {
+            Self::MaskRcnn => name.starts_with("mask_rcnn_"),
+            Self::FasterRcnn => name.starts_with("faster_rcnn_"),
+            Self::RefineDet => name.starts_with("refinedet"),
+            Self::OneStep => one_step,
+            Self::Backbone => !one_step && !name.contains("_rcnn_") && !name.starts_with("refinedet"),
+        }
+    }
 }
 
 /// Whether reading the checkpoint left the parts that a name stands for as they were.
@@ -63,8 +91,8 @@ fn same_shapes(spec: &ModelSpec, checkpoint: &Checkpoint, keys: &Keys) -> bool {
     parameters.len() == wanted.count()
         && parameters.iter().all(|p| {
             keys.index(&p.name).is_some_and(|index| {
-                let shape = checkpoint.tensors()[index].shape.iter().map(|&d| d as i64);
-                shape.eq(p.tensor.size())
+                let shape: Vec<i64> = checkpoint.tensors()[index].shape.iter().map(|&d| d as i64).collect();
+                super::same_but_for_ones(&shape, &p.tensor.size())
             })
         })
 }

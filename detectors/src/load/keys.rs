@@ -1,14 +1,17 @@
 //! The keys of a checkpoint under their canonical names.
 
-use crate::spec::Dialect;
+use crate::ModelSpec;
+use crate::spec::{Dialect, Task};
 use std::collections::HashMap;
 use vovdet_pretrained::Checkpoint;
-use vovdet_pretrained::naming::{DETECTOR_BODY, Naming, rebase_body};
+use vovdet_pretrained::naming::{DETECTOR_BODY, Naming, ONE_STAGE_BODY, rebase_body};
 
 /// Canonical names of a checkpoint's tensors, and where each stands in the file.
 #[derive(Debug)]
 pub(super) struct Keys {
     naming: Option<Naming>,
+    /// Whether the naming called anything otherwise than we do.
+    renamed: bool,
     /// Per tensor of the file; none where the naming does not know the key.
     canonical: Vec<Option<String>>,
     index: HashMap<String, usize>,
@@ -22,20 +25,26 @@ impl Keys {
             Some(naming) => naming.to_canonical(&names),
             None => names.iter().map(|n| Some((*n).to_owned())).collect(),
         };
-        Self::indexed(naming, canonical)
+        let renamed = names.iter().zip(&canonical).any(|(name, known)| known.as_deref().is_some_and(|k| k != *name));
+        Self::indexed(naming, renamed, canonical)
     }
 
-    fn indexed(naming: Option<Naming>, canonical: Vec<Option<String>>) -> Self {
+    fn indexed(naming: Option<Naming>, renamed: bool, canonical: Vec<Option<String>>) -> Self {
         let index = canonical.iter().enumerate().filter_map(|(i, name)| Some((name.clone()?, i))).collect();
-        Self { naming, canonical, index }
+        Self { naming, renamed, canonical, index }
     }
 
     /// The same for a model that is a detector or a bare backbone, whichever of the two the file is.
-    pub(super) fn rebased(&self, detector: bool) -> Self {
+    pub(super) fn rebased(&self, spec: &ModelSpec) -> Self {
+        let prefix = match spec.task {
+            Task::Classify { .. } => "",
+            Task::MaskRcnn(_) => DETECTOR_BODY,
+            Task::OneStage(_) => ONE_STAGE_BODY,
+        };
         let known: Vec<&str> = self.canonical.iter().flatten().map(String::as_str).collect();
-        let mut rebased = rebase_body(&known, if detector { DETECTOR_BODY } else { "" }).into_iter();
+        let mut rebased = rebase_body(&known, prefix).into_iter();
         let canonical = self.canonical.iter().map(|name| name.as_ref().and_then(|_| rebased.next().flatten()));
-        Self::indexed(self.naming, canonical.collect())
+        Self::indexed(self.naming, self.renamed, canonical.collect())
     }
 
     pub(super) fn naming(&self) -> Option<Naming> {
@@ -44,8 +53,11 @@ impl Keys {
 
     /// The dialect that a detector's keys speak; none for a bare backbone, whose keys are the same everywhere.
     pub(super) fn dialect(&self) -> Option<Dialect> {
-        let detector = self.index.keys().any(|k| k.starts_with("rpn.") || k.starts_with("roi_heads."));
-        self.naming.filter(|_| detector).and_then(Dialect::of_naming)
+        let any = |prefixes: &[&str]| self.index.keys().any(|k| prefixes.iter().any(|p| k.starts_with(p)));
+        let two_stage = any(&["rpn.", "roi_heads."]);
+        // A one-stage detector under our own names follows the spec that it came with.
+        let one_stage = self.renamed && any(&["arm.", "loc."]);
+        self.naming.filter(|_| two_stage || one_stage).and_then(Dialect::of_naming)
     }
 
     /// Place in the file of the tensor with this canonical name.

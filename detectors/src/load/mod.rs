@@ -9,7 +9,7 @@ pub use identify::identify;
 pub use report::{LoadReport, Mismatch, Missing};
 
 use crate::params::{ParamStore, Parameter};
-use crate::spec::{Class, Dialect, NormKind, NormSpec, Task};
+use crate::spec::{Class, Dialect, NormKind, NormSpec, SoftNms, Task};
 use crate::{Error, Model, ModelSpec, Precision};
 use keys::Keys;
 use tch::{Device, Kind};
@@ -39,6 +39,8 @@ pub struct LoadOptions {
     pub score: Option<f32>,
     /// Most detections per image instead of the spec's.
     pub max_dets: Option<usize>,
+    /// Soft-NMS on top, in a one-stage detector.
+    pub soft_nms: Option<SoftNms>,
 }
 
 impl Default for LoadOptions {
@@ -53,6 +55,7 @@ impl Default for LoadOptions {
             class_names: None,
             score: None,
             max_dets: None,
+            soft_nms: None,
         }
     }
 }
@@ -150,12 +153,15 @@ fn finish_spec(
     adapt::adapt(&mut spec, checkpoint, keys)?;
     if let Some(kind) = options.norm {
         let eps = norm_eps(&spec, kind, options.dialect);
-        *spec.backbone.norm_mut() = NormSpec { kind, eps };
+        match spec.backbone.norm_mut() {
+            Some(norm) => *norm = NormSpec { kind, eps },
+            None => return Err(Error::Spec(format!("`{}` has no normalisation that --norm could choose", spec.name))),
+        }
     }
     if let Some(names) = &options.class_names {
         let wanted = match spec.task {
             Task::Classify { outputs } => outputs as usize,
-            Task::MaskRcnn(_) => spec.classes.len(),
+            Task::MaskRcnn(_) | Task::OneStage(_) => spec.classes.len(),
         };
         if names.len() != wanted {
             return Err(Error::Spec(format!(
@@ -169,14 +175,16 @@ fn finish_spec(
         // COCO's ids stay what they are; only the names change.
         spec.classes.iter_mut().zip(ids).for_each(|(class, id)| class.id = id);
     }
-    if let Task::MaskRcnn(head) = &mut spec.task {
-        if let Some(score) = options.score {
-            head.post.score = score;
+    let (score, limit) = match &mut spec.task {
+        Task::Classify { .. } => return Ok(spec),
+        Task::MaskRcnn(head) => (&mut head.post.score, &mut head.post.max_dets),
+        Task::OneStage(head) => {
+            head.post.soft_nms = options.soft_nms.or(head.post.soft_nms);
+            (&mut head.post.score, &mut head.post.keep)
         }
-        if let Some(max_dets) = options.max_dets {
-            head.post.max_dets = max_dets;
-        }
-    }
+    };
+    *score = options.score.unwrap_or(*score);
+    *limit = options.max_dets.unwrap_or(*limit);
     Ok(spec)
 }
 
@@ -191,10 +199,9 @@ fn norm_eps(spec: &ModelSpec, kind: NormKind, dialect: Option<Dialect>) -> f64 {
         (Some(Dialect::MaskrcnnBenchmark), _) => 0.0,
         (Some(Dialect::Detectron2), _) => 1e-5,
         (Some(Dialect::Torchvision), BackboneSpec::Resnet(_)) => 0.0,
-        (Some(Dialect::Torchvision), BackboneSpec::Vovnet(_)) => 1e-5,
         (None, BackboneSpec::Vovnet(v)) if v.ese == Ese::None => 0.0,
-        (None, BackboneSpec::Vovnet(_)) => 1e-5,
         (None, BackboneSpec::Resnet(_)) => 0.0,
+        _ => 1e-5,
     }
 }
 
@@ -205,7 +212,7 @@ fn fill(
     spec: &ModelSpec,
     options: &LoadOptions,
 ) -> Result<LoadReport, Error> {
-    let keys = keys.rebased(matches!(spec.task, Task::MaskRcnn(_)));
+    let keys = keys.rebased(spec);
     let mut report = LoadReport::new(spec, keys.naming());
     let mut used = vec![false; checkpoint.tensors().len()];
     for mut parameter in parameters {
@@ -220,7 +227,7 @@ fn fill(
         used[index] = true;
         let info = &checkpoint.tensors()[index];
         let shape: Vec<i64> = info.shape.iter().map(|&d| d as i64).collect();
-        if shape != parameter.tensor.size() {
+        if !same_but_for_ones(&shape, &parameter.tensor.size()) {
             report.add_mismatch(&info.name, &parameter.tensor.size(), &shape);
             continue;
         }
@@ -240,6 +247,13 @@ fn fill(
     }
     report.add_rest(checkpoint, &keys, &used);
     Ok(report)
+}
+
+/// Whether two shapes hold the same elements in the same order: some files keep a channel's scale as `[1, C, 1, 1]`, and
+/// Caffe a matrix as `[1, 1, O, I]`.
+fn same_but_for_ones(a: &[i64], b: &[i64]) -> bool {
+    let several = |shape: &[i64]| shape.iter().copied().filter(|&d| d != 1).collect::<Vec<_>>();
+    a == b || several(a) == several(b)
 }
 
 /// The libtorch kind of a checkpoint's element type.

@@ -1,7 +1,7 @@
 //! The three heads (spec/mask_rcnn.md §7).
 
 use crate::Error;
-use crate::layers::{Act, ConvNormAct, ConvSpec, Linear};
+use crate::layers::{Act, ConvNormAct, ConvSpec, Linear, count};
 use crate::params::{Init, Scope};
 use crate::spec::{Background, MaskHeadSpec, MaskRcnnSpec, NormSpec, Rules};
 use tch::{Kind, Tensor};
@@ -72,7 +72,14 @@ pub(super) struct BoxHead {
 impl BoxHead {
     /// `classes` are the foreground ones. Parameter names are torchvision's: `box_head.fc6`, `fc7`, or `box_head.0.0`,
     /// …, `box_head.5`.
-    pub(super) fn new(scope: &Scope, spec: &MaskRcnnSpec, channels: i64, bins: i64, classes: i64) -> Self {
+    pub(super) fn new(
+        scope: &Scope,
+        spec: &MaskRcnnSpec,
+        rules: &Rules,
+        channels: i64,
+        bins: i64,
+        classes: i64,
+    ) -> Self {
         let head = &spec.box_head;
         let box_head = scope.sub("box_head");
         let convs = tower(&box_head, head.convs, channels, head.conv_channels, head.norm);
@@ -86,7 +93,7 @@ impl BoxHead {
                 Linear::new(&box_head.sub("fc7"), head.hidden, head.hidden),
             ]
         };
-        let groups = delta_groups(spec.dialect.rules(), classes);
+        let groups = delta_groups(rules, classes);
         let predictor = scope.sub("box_predictor");
         Self {
             convs,
@@ -123,7 +130,7 @@ fn delta_groups(rules: &Rules, classes: i64) -> i64 {
 #[derive(Debug)]
 pub(super) struct MaskHead {
     convs: Vec<ConvNormAct>,
-    upsample: (Tensor, Tensor),
+    upsample: ConvNormAct,
     /// `[groups, channels, 1, 1]` and `[groups]`.
     logits: (Tensor, Tensor),
     /// Channel of the first foreground class.
@@ -135,13 +142,11 @@ impl MaskHead {
         let width = spec.channels;
         let groups = delta_groups(rules, classes);
         let predictor = scope.sub("mask_predictor");
-        let (up, logits) = (predictor.sub("conv5_mask"), predictor.sub("mask_fcn_logits"));
+        let logits = predictor.sub("mask_fcn_logits");
+        let upsample = ConvSpec::upsample(width, width).bias();
         Self {
             convs: tower(&scope.sub("mask_head"), spec.convs, input, width, spec.norm),
-            upsample: (
-                up.param("weight", &[width, width, 2, 2], Init::Kaiming),
-                up.param("bias", &[width], Init::Zeros),
-            ),
+            upsample: ConvNormAct::new(&predictor.sub("conv5_mask"), None, upsample, Act::Relu),
             logits: (
                 logits.param("weight", &[groups, width, 1, 1], Init::Kaiming),
                 logits.param("bias", &[groups], Init::Zeros),
@@ -160,9 +165,10 @@ impl MaskHead {
             return Ok(Tensor::f_zeros([0, side, side], (Kind::Float, pooled.device()))?);
         }
         let x = through(&self.convs, pooled)?;
-        let (weight, bias) = &self.upsample;
-        let x = x.f_conv_transpose2d(weight, Some(bias), [2, 2], [0, 0], [0, 0], 1, [1, 1])?.f_relu_()?;
+        let x = self.upsample.forward(&x)?;
         let (weight, bias) = &self.logits;
+        // The references compute every class's mask, and so a count has them all.
+        count::side_work(weight, count * side * side);
         let channels: Vec<i64> = labels.iter().map(|&l| l as i64 + self.first).collect();
         let channels = Tensor::f_from_slice(&channels)?.f_to_device(pooled.device())?;
         let weight = weight.f_index_select(0, &channels)?.f_view([count, 1, -1])?;
@@ -173,7 +179,8 @@ impl MaskHead {
 
     pub(super) fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
         self.convs.iter_mut().try_for_each(|c| c.optimize(kind))?;
-        for tensor in [&mut self.upsample.0, &mut self.upsample.1, &mut self.logits.0, &mut self.logits.1] {
+        self.upsample.optimize(kind)?;
+        for tensor in [&mut self.logits.0, &mut self.logits.1] {
             *tensor = tensor.f_to_kind(kind)?;
         }
         Ok(())

@@ -30,6 +30,7 @@ const MASK_BINS: usize = 14;
 pub struct MaskRcnn {
     spec: ModelSpec,
     head: MaskRcnnSpec,
+    rules: &'static Rules,
     body: Box<dyn Backbone>,
     fpn: Fpn,
     rpn: RpnHead,
@@ -66,26 +67,34 @@ impl MaskRcnn {
         let Task::MaskRcnn(head) = &spec.task else {
             return Err(Error::Spec(format!("`{}` is not a Mask R-CNN", spec.name)));
         };
+        let rules = head.dialect.rules().ok_or_else(|| {
+            Error::Spec(format!("`{}`: {} is a dialect of one-stage detectors", spec.name, head.dialect))
+        })?;
         let classes = spec.classes.len() as i64;
         let backbone = scope.sub("backbone");
-        let fpn = Fpn::new(&backbone.sub("fpn"), &head.fpn, &spec.backbone.stage_channels());
+        let body = backbone::build(&backbone.sub("body"), &spec.backbone);
+        let stages: Vec<i64> = body.info().iter().skip(1).map(|info| info.channels).collect();
+        if stages.len() != 4 {
+            return Err(Error::Spec(format!(
+                "`{}`: a feature pyramid needs maps at strides 4, 8, 16 and 32",
+                spec.name
+            )));
+        }
+        let fpn = Fpn::new(&backbone.sub("fpn"), &head.fpn, &stages);
         let channels = head.fpn.channels;
         let roi = scope.sub("roi_heads");
         Ok(Self {
-            body: backbone::build(&backbone.sub("body"), &spec.backbone),
+            rules,
+            body,
             fpn,
             rpn: RpnHead::new(&scope.sub("rpn.head"), head, channels),
-            box_head: BoxHead::new(&roi, head, channels, BOX_BINS as i64, classes),
-            mask_head: head.mask_head.as_ref().map(|m| MaskHead::new(&roi, m, head.dialect.rules(), channels, classes)),
+            box_head: BoxHead::new(&roi, head, rules, channels, BOX_BINS as i64, classes),
+            mask_head: head.mask_head.as_ref().map(|m| MaskHead::new(&roi, m, rules, channels, classes)),
             spec: spec.clone(),
             head: head.clone(),
             device,
             kind: Kind::Float,
         })
-    }
-
-    fn rules(&self) -> &'static Rules {
-        self.head.dialect.rules()
     }
 
     fn maps(&self, batch: &Tensor) -> Result<Maps, Error> {
@@ -97,14 +106,14 @@ impl MaskRcnn {
 
     /// From the maps to detections in input pixels; `sizes` are width and height of each image without padding.
     fn heads(&self, maps: &Maps, padded: (i64, i64), sizes: &[(u32, u32)]) -> Result<Outputs, Error> {
-        let rules = self.rules();
-        let proposals = proposals::propose(&self.head, &maps.objectness, &maps.deltas, padded, sizes)?;
+        let rules = self.rules;
+        let proposals = proposals::propose(&self.head, rules, &maps.objectness, &maps.deltas, padded, sizes)?;
         // The coarsest level only proposes; regions are pooled from the four of the backbone.
         let levels = &maps.pyramid[..maps.pyramid.len() - 1];
         let rois = rois(proposals.iter().map(|p| p.boxes.as_slice()));
         let pooled = pyramid_roi_align(levels, &rois, rules, BOX_BINS)?;
         let (box_logits, box_deltas) = self.box_head.forward(&pooled.f_to_kind(self.kind)?)?;
-        let found = postprocess::detect(&self.head, &proposals, &box_logits, &box_deltas, sizes)?;
+        let found = postprocess::detect(&self.head, rules, &proposals, &box_logits, &box_deltas, sizes)?;
         let mask_logits = match &self.mask_head {
             Some(mask_head) => {
                 let rois = crate::mask_rcnn::rois(found.iter().map(|f| f.boxes.as_slice()));
@@ -137,6 +146,20 @@ impl Detector for MaskRcnn {
         Ok(())
     }
 
+    fn walk(&self, batch: &Tensor) -> Result<(), Error> {
+        let _maps = self.maps(batch)?;
+        let channels = self.head.fpn.channels;
+        let regions = |count: i64, bins: usize| {
+            Tensor::f_empty([count, channels, bins as i64, bins as i64], (self.kind, self.device))
+        };
+        let _boxes = self.box_head.forward(&regions(self.head.rpn.post_nms as i64, BOX_BINS)?)?;
+        if let Some(mask_head) = &self.mask_head {
+            let count = self.head.post.max_dets;
+            let _masks = mask_head.forward(&regions(count as i64, MASK_BINS)?, &vec![0; count])?;
+        }
+        Ok(())
+    }
+
     fn predict(&self, inputs: &[Prepared]) -> Result<Prediction, Error> {
         if inputs.is_empty() {
             return Ok(Prediction::default());
@@ -150,7 +173,7 @@ impl Detector for MaskRcnn {
         let outputs = tch::no_grad(|| self.heads(&self.maps(&batch)?, (width, height), &sizes))?;
         let masks = outputs.mask_logits.as_ref().map(postprocess::probabilities).transpose()?;
         let networked = Instant::now();
-        let images = postprocess::finish(self.rules(), &outputs.found, masks.as_ref(), &images)?;
+        let images = postprocess::finish(self.rules, &outputs.found, masks.as_ref(), &images)?;
         let ms = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e3;
         let times = StageTimes {
             batch: ms(start, batched),
@@ -180,8 +203,8 @@ impl Detector for MaskRcnn {
             named.push((format!("rpn.deltas.{level}"), deltas));
         }
         let masks = outputs.mask_logits.as_ref().map(postprocess::probabilities).transpose()?;
-        let last = postprocess::finish(self.rules(), &outputs.found, masks.as_ref(), images)?;
-        named.extend(raw_outputs(self.rules(), outputs, &last)?);
+        let last = postprocess::finish(self.rules, &outputs.found, masks.as_ref(), images)?;
+        named.extend(raw_outputs(self.rules, outputs, &last)?);
         for (_, tensor) in &mut named {
             let kind = if tensor.kind() == Kind::Int64 { Kind::Int64 } else { Kind::Float };
             *tensor = tensor.f_to_device(Device::Cpu)?.f_to_kind(kind)?.f_contiguous()?;

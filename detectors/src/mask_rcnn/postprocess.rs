@@ -2,7 +2,7 @@
 
 use super::proposals::Proposals;
 use crate::detection::Detection;
-use crate::ops::boxes::{Bbox, BoxCoder, clip, is_finite};
+use crate::ops::boxes::{Bbox, BoxCoder, MAX_LOG_SCALE, clip, is_finite};
 use crate::ops::mask::paste;
 use crate::ops::nms::{NmsRule, nms_grouped};
 use crate::spec::{Background, MaskRcnnSpec, Rules};
@@ -26,6 +26,7 @@ pub(super) struct Found {
 /// Detections per image from logits `[R, classes + 1]` and deltas of all proposals in image order.
 pub(super) fn detect(
     spec: &MaskRcnnSpec,
+    rules: &Rules,
     proposals: &[Proposals],
     logits: &Tensor,
     deltas: &Tensor,
@@ -43,7 +44,7 @@ pub(super) fn detect(
         let (probabilities, deltas) =
             (&probabilities[start * columns..end * columns], &deltas[start * width..end * width]);
         let rows = probabilities.chunks_exact(columns).zip(deltas.chunks_exact(width)).zip(&proposals.boxes);
-        found.push(detect_one(spec, rows, size));
+        found.push(detect_one(spec, rules, rows, size));
         start = end;
     }
     Ok(found)
@@ -51,11 +52,11 @@ pub(super) fn detect(
 
 fn detect_one<'a>(
     spec: &MaskRcnnSpec,
+    rules: &Rules,
     rows: impl Iterator<Item = ((&'a [f32], &'a [f32]), &'a Bbox)>,
     size: (u32, u32),
 ) -> Found {
-    let rules = spec.dialect.rules();
-    let coder = BoxCoder { weights: ROI_WEIGHTS, plus_one: rules.plus_one };
+    let coder = BoxCoder { weights: ROI_WEIGHTS, plus_one: rules.plus_one, max_log_scale: MAX_LOG_SCALE };
     let (width, height) = (size.0 as f32, size.1 as f32);
     let (mut boxes, mut scores, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     for ((probabilities, deltas), proposal) in rows {

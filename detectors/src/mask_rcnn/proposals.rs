@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::ops::anchors::{AnchorGrid, cell_anchors};
-use crate::ops::boxes::{Bbox, BoxCoder, clip, is_finite};
+use crate::ops::boxes::{Bbox, BoxCoder, MAX_LOG_SCALE, clip, is_finite};
 use crate::ops::nms::{NmsRule, nms_grouped};
 use crate::spec::{Dialect, MaskRcnnSpec, Rules};
 use tch::{Device, Kind, Tensor};
@@ -26,12 +26,12 @@ struct Candidates {
 /// Proposals per image. `padded` is width and height of the batch, `sizes` those of each image in it.
 pub(super) fn propose(
     spec: &MaskRcnnSpec,
+    rules: &Rules,
     objectness: &[Tensor],
     deltas: &[Tensor],
     padded: (i64, i64),
     sizes: &[(u32, u32)],
 ) -> Result<Vec<Proposals>, Error> {
-    let rules = spec.dialect.rules();
     let mut levels = Vec::new();
     for (level, (logits, deltas)) in objectness.iter().zip(deltas).enumerate() {
         let grid = grid(spec, rules, level, logits, padded)?;
@@ -92,7 +92,7 @@ fn propose_one(
     image: usize,
     size: (u32, u32),
 ) -> Result<Proposals, Error> {
-    let coder = BoxCoder { weights: [1.0; 4], plus_one: rules.plus_one };
+    let coder = BoxCoder { weights: [1.0; 4], plus_one: rules.plus_one, max_log_scale: MAX_LOG_SCALE };
     let (width, height) = (size.0 as f32, size.1 as f32);
     let (mut boxes, mut scores, mut groups) = (Vec::new(), Vec::new(), Vec::new());
     for (level, (grid, candidates)) in levels.iter().enumerate() {

@@ -6,4 +6,5 @@ pub mod anchors;
 pub mod boxes;
 pub mod mask;
 pub mod nms;
+pub mod priors;
 pub mod roi_align;

@@ -1,6 +1,7 @@
 //! Greedy non-maximum suppression.
 
 use super::boxes::{Bbox, area, is_finite};
+use crate::spec::SoftNms;
 use rayon::prelude::*;
 
 /// How two boxes are compared.
@@ -67,6 +68,32 @@ pub fn nms_grouped(boxes: &[Bbox], scores: &[f32], groups: &[usize], rule: NmsRu
     keep
 }
 
+/// Linear soft-NMS (arXiv 1704.04503) on boxes that hold their last pixel: the best box lowers the scores of those that
+/// overlap it, again and again. Returns indices and new scores, best first; a score below the rule's is dropped.
+pub fn soft_nms(boxes: &[Bbox], scores: &[f32], rule: SoftNms) -> Vec<(usize, f32)> {
+    let mut rest: Vec<(usize, f32)> = scores.iter().copied().enumerate().collect();
+    let mut kept = Vec::with_capacity(rest.len());
+    while let Some(at) = (0..rest.len()).reduce(|best, i| if rest[i].1 > rest[best].1 { i } else { best }) {
+        let best = rest.remove(at);
+        kept.push(best);
+        let b = &boxes[best.0];
+        rest.retain_mut(|(i, score)| {
+            let other = &boxes[*i];
+            let w = b[2].min(other[2]) - b[0].max(other[0]) + 1.0;
+            let h = b[3].min(other[3]) - b[1].max(other[1]) + 1.0;
+            if w <= 0.0 || h <= 0.0 {
+                return true;
+            }
+            let overlap = w * h / (area(b, 1.0) + area(other, 1.0) - w * h);
+            if overlap > rule.threshold {
+                *score *= 1.0 - overlap;
+            }
+            *score >= rule.score
+        });
+    }
+    kept
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +151,17 @@ mod tests {
         let rule = |inclusive| NmsRule { threshold: 0.5, inclusive, plus_one: 0.0 };
         assert_eq!(nms_sorted(&boxes, rule(false), 9), [0, 1]);
         assert_eq!(nms_sorted(&boxes, rule(true), 9), [0]);
+    }
+
+    /// A hand calculation: intersection 50 of union 150 is a third, so the second score becomes 0.6 · 2/3.
+    #[test]
+    fn soft_nms_by_hand() {
+        let boxes = [[0.0, 0.0, 9.0, 9.0], [0.0, 5.0, 9.0, 14.0], [50.0, 0.0, 59.0, 9.0], [0.0, 0.0, 9.0, 9.0]];
+        let rule = SoftNms { threshold: 0.3, score: 0.01 };
+        let kept = soft_nms(&boxes, &[0.9, 0.6, 0.5, 0.8], rule);
+        // The equal box falls to nothing; 0.5 passes 0.4.
+        assert_eq!(kept.iter().map(|k| k.0).collect::<Vec<_>>(), [0, 2, 1]);
+        assert!((kept[2].1 - 0.4).abs() < 1e-6, "{kept:?}");
     }
 
     #[test]

@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn levels_change_at_powers_of_two() {
         for dialect in Dialect::ALL {
-            let rules = dialect.rules();
+            let rules = dialect.rules().unwrap();
             let side = |s: f32| level(&[0.0, 0.0, s - rules.plus_one, s - rules.plus_one], rules, 4);
             assert_eq!([30.0, 112.5, 224.5, 448.5, 2000.0].map(side), [0, 1, 2, 3, 3], "{dialect}");
             assert_eq!([111.0, 223.0, 447.0].map(side), [0, 1, 2], "{dialect}");

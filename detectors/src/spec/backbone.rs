@@ -10,31 +10,41 @@ pub enum BackboneSpec {
     Vovnet(VovnetSpec),
     /// ResNet with bottleneck blocks.
     Resnet(ResnetSpec),
+    /// DenseNet-BC.
+    Densenet(DensenetSpec),
+    /// DSOD's own DenseNet.
+    Dsod(DsodSpec),
+    /// PeleeNet.
+    Peleenet(PeleenetSpec),
+    /// MobileNet V1.
+    Mobilenet(MobilenetSpec),
+    /// MobileNet V2.
+    MobilenetV2(MobilenetV2Spec),
+    /// MobileNet V3 large, as SSDLite cuts it.
+    MobilenetV3(MobilenetV3Spec),
+    /// VGG-16 with its fully connected layers made convolutions.
+    Vgg(VggSpec),
 }
 
 impl BackboneSpec {
-    /// The normalisation of every layer.
-    pub fn norm(&self) -> NormSpec {
-        match self {
-            Self::Vovnet(v) => v.norm,
-            Self::Resnet(r) => r.norm,
-        }
+    /// The normalisation of every layer; VGG has none.
+    pub fn norm(&self) -> Option<NormSpec> {
+        self.clone().norm_mut().map(|norm| *norm)
     }
 
     /// The normalisation, to be changed.
-    pub fn norm_mut(&mut self) -> &mut NormSpec {
-        match self {
+    pub fn norm_mut(&mut self) -> Option<&mut NormSpec> {
+        Some(match self {
             Self::Vovnet(v) => &mut v.norm,
             Self::Resnet(r) => &mut r.norm,
-        }
-    }
-
-    /// Channels of the four stages at strides 4, 8, 16, 32.
-    pub fn stage_channels(&self) -> [i64; 4] {
-        match self {
-            Self::Vovnet(v) => v.stage_out,
-            Self::Resnet(_) => [256, 512, 1024, 2048],
-        }
+            Self::Densenet(d) => &mut d.norm,
+            Self::Dsod(d) => &mut d.norm,
+            Self::Peleenet(p) => &mut p.norm,
+            Self::Mobilenet(m) => &mut m.norm,
+            Self::MobilenetV2(m) => &mut m.norm,
+            Self::MobilenetV3(m) => &mut m.norm,
+            Self::Vgg(_) => return None,
+        })
     }
 }
 
@@ -55,8 +65,11 @@ pub struct VovnetSpec {
     pub ese: Ese,
     /// Depthwise-separable 3x3 convolutions (the `dw` variants).
     pub depthwise: bool,
+    /// A 1x1 convolution of half the stage width before every 3x3 (Table 3 of arXiv 1904.09730).
+    #[serde(default)]
+    pub bottleneck: bool,
     /// PyTorch or Caffe topology.
-    pub form: VovnetForm,
+    pub form: Form,
     /// Normalisation after every convolution.
     pub norm: NormSpec,
 }
@@ -73,13 +86,16 @@ pub enum Ese {
     Last,
 }
 
-/// The two published topologies; their parameters have the same shapes (spec/vovnet.md §2.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Two published topologies of a backbone; their parameters have the same shapes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum VovnetForm {
-    /// Third stem convolution with stride 2, identity shortcuts from the second module of a stage on.
+pub enum Form {
+    /// VoVNet (spec/vovnet.md §2.2): third stem convolution with stride 2, identity shortcuts from the second module of
+    /// a stage on. Others: pools round down or are padded, as torchvision's.
+    #[default]
     Pytorch,
-    /// Third stem convolution with stride 1 and a max pool behind it, no identity: the nets of the paper.
+    /// VoVNet: third stem convolution with stride 1 and a max pool behind it, no identity: the nets of the paper.
+    /// Others: pools round up and are not padded.
     Caffe,
 }
 
@@ -90,8 +106,92 @@ pub struct ResnetSpec {
     pub blocks: [usize; 4],
     /// Stride on the first 1x1 convolution (the MSRA weights of Detectron) instead of the 3x3 (torchvision).
     pub stride_in_1x1: bool,
+    /// How the stem pools.
+    #[serde(default)]
+    pub form: Form,
     /// Normalisation after every convolution.
     pub norm: NormSpec,
+}
+
+/// A DenseNet-BC (arXiv 1608.06993).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DensenetSpec {
+    /// Channels of the stem.
+    pub stem: i64,
+    /// Channels that a dense layer adds.
+    pub growth: i64,
+    /// Dense layers per block.
+    pub blocks: [usize; 4],
+    /// How the stem pools.
+    pub form: Form,
+    /// Normalisation.
+    pub norm: NormSpec,
+}
+
+/// DSOD's backbone (arXiv 1708.01241; spec/dsod.md §1.1), named by its stem, bottleneck and growth: DS/64-192-48-1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DsodSpec {
+    /// Channels of the stem's first convolutions; the third has twice as many.
+    pub stem: i64,
+    /// Channels of the 1x1 convolution in a dense layer.
+    pub bottleneck: i64,
+    /// Channels that a dense layer adds.
+    pub growth: i64,
+    /// Whether the second feature is `[reduced, side]`, as in Caffe, or the other way round (spec/dsod.md §1.9).
+    pub side_last: bool,
+    /// Normalisation.
+    pub norm: NormSpec,
+}
+
+/// PeleeNet (arXiv 1804.06882; spec/pelee_mobilenet_cifar.md §1.1).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PeleenetSpec {
+    /// How the transitions pool.
+    pub form: Form,
+    /// Normalisation: eps 1e-5 for ImageNet, 1e-3 in the published detector.
+    pub norm: NormSpec,
+}
+
+/// MobileNet V1 with width 1 (arXiv 1704.04861; spec/pelee_mobilenet_cifar.md §2.1).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MobilenetSpec {
+    /// ReLU6 (timm) instead of ReLU.
+    pub relu6: bool,
+    /// Normalisation.
+    pub norm: NormSpec,
+}
+
+/// MobileNet V2 with width 1 (arXiv 1801.04381).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MobilenetV2Spec {
+    /// Normalisation.
+    pub norm: NormSpec,
+}
+
+/// MobileNet V3 large (arXiv 1905.02244) with the halved tail of torchvision's SSDLite.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MobilenetV3Spec {
+    /// Normalisation.
+    pub norm: NormSpec,
+}
+
+/// VGG-16 (arXiv 1409.1556), reduced as SSD and RefineDet do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VggSpec {
+    /// Dilation (and padding) of fc6: 6 in SSD, behind a pool of stride 1; 3 in RefineDet, behind one of stride 2.
+    pub reduced: VggReduction,
+    /// Pools that round up: all in Caffe, the third in the PyTorch forms.
+    pub form: Form,
+}
+
+/// How VGG's fully connected layers became convolutions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VggReduction {
+    /// Last pool 3x3 with stride 1, dilation 6.
+    Ssd,
+    /// Last pool 2x2 with stride 2, dilation 3.
+    RefineDet,
 }
 
 /// A normalisation layer.
@@ -112,6 +212,11 @@ impl NormSpec {
     /// Frozen BatchNorm with `eps`.
     pub const fn frozen(eps: f64) -> Self {
         Self { kind: NormKind::Frozen, eps }
+    }
+
+    /// BatchNorm with `eps`.
+    pub const fn batch(eps: f64) -> Self {
+        Self { kind: NormKind::Batch, eps }
     }
 }
 

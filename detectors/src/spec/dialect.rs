@@ -1,5 +1,6 @@
-//! The three families of Mask R-CNN, and what differs between them as one struct of facts.
+//! Whose rules a detector follows, and what differs between them as one struct of facts.
 
+use super::{OneStageRules, one_stage};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 use vovdet_pretrained::naming::Naming;
@@ -14,11 +15,18 @@ pub enum Dialect {
     Detectron2,
     /// torchvision.
     Torchvision,
+    /// Caffe: the authors' own SSD, DSOD, RefineDet and Pelee.
+    Caffe,
+    /// luuuyi's PyTorch RefineDet.
+    Luuuyi,
+    /// uoip's PyTorch DSOD.
+    Uoip,
 }
 
 impl Dialect {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::MaskrcnnBenchmark, Self::Detectron2, Self::Torchvision];
+    pub const ALL: [Self; 6] =
+        [Self::MaskrcnnBenchmark, Self::Detectron2, Self::Torchvision, Self::Caffe, Self::Luuuyi, Self::Uoip];
 
     /// Kebab-case name, as on the command line.
     pub fn name(self) -> &'static str {
@@ -26,6 +34,9 @@ impl Dialect {
             Self::MaskrcnnBenchmark => "maskrcnn-benchmark",
             Self::Detectron2 => "detectron2",
             Self::Torchvision => "torchvision",
+            Self::Caffe => "caffe",
+            Self::Luuuyi => "luuuyi",
+            Self::Uoip => "uoip",
         }
     }
 
@@ -35,16 +46,30 @@ impl Dialect {
             Naming::MaskrcnnBenchmark => Some(Self::MaskrcnnBenchmark),
             Naming::Detectron2 => Some(Self::Detectron2),
             Naming::Torchvision | Naming::TorchvisionLegacy => Some(Self::Torchvision),
+            Naming::Luuuyi => Some(Self::Luuuyi),
+            Naming::Uoip => Some(Self::Uoip),
             Naming::Timm => None,
         }
     }
 
-    /// What differs from the others.
-    pub fn rules(self) -> &'static Rules {
+    /// What differs from the others in a two-stage detector; none for a dialect that has none.
+    pub fn rules(self) -> Option<&'static Rules> {
         match self {
-            Self::MaskrcnnBenchmark => &MASKRCNN_BENCHMARK,
-            Self::Detectron2 => &DETECTRON2,
-            Self::Torchvision => &TORCHVISION,
+            Self::MaskrcnnBenchmark => Some(&MASKRCNN_BENCHMARK),
+            Self::Detectron2 => Some(&DETECTRON2),
+            Self::Torchvision => Some(&TORCHVISION),
+            Self::Caffe | Self::Luuuyi | Self::Uoip => None,
+        }
+    }
+
+    /// What differs from the others in a one-stage detector; none for a dialect that has none.
+    pub fn one_stage_rules(self) -> Option<&'static OneStageRules> {
+        match self {
+            Self::Caffe => Some(&one_stage::CAFFE),
+            Self::Torchvision => Some(&one_stage::TORCHVISION),
+            Self::Luuuyi => Some(&one_stage::LUUUYI),
+            Self::Uoip => Some(&one_stage::UOIP),
+            Self::MaskrcnnBenchmark | Self::Detectron2 => None,
         }
     }
 }

@@ -44,7 +44,12 @@ pub enum ResizeRule {
         /// Largest long side in pixels.
         max: u32,
         /// Whose rounding.
-        rounding: Dialect,
+        rounding: Rounding,
+    },
+    /// Both sides to `size`, whatever the shape of the image (SSD, RefineDet).
+    Warp {
+        /// Width and height.
+        size: u32,
     },
     /// Short side to `short`, then the central square of `crop` pixels (ImageNet).
     CenterCrop {
@@ -55,6 +60,18 @@ pub enum ResizeRule {
     },
 }
 
+/// How the three families of two-stage detectors round the resized sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rounding {
+    /// Short side exact, long side truncated.
+    MaskrcnnBenchmark,
+    /// Half up.
+    Detectron2,
+    /// Down, with a float32 scale.
+    Torchvision,
+}
+
 /// The resampling kernel: three libraries, three answers, so it is part of the spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -63,6 +80,8 @@ pub enum Resampler {
     PilBilinear,
     /// torch's bilinear without antialiasing, on floats, after normalisation.
     TorchBilinear,
+    /// OpenCV's bilinear without antialiasing, on 8-bit pixels, before normalisation.
+    CvBilinear,
     /// PIL's bicubic on 8-bit pixels, before normalisation.
     PilBicubic,
 }
@@ -71,31 +90,43 @@ const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 
 impl InputSpec {
-    /// The input of a dialect's COCO detectors: 800 by at most 1333 pixels (spec/mask_rcnn.md §9).
-    pub fn coco(dialect: Dialect) -> Self {
-        let resize = ResizeRule::ShortSide { min: 800, max: 1333, rounding: dialect };
-        let bgr = |mean| Self {
-            channels: ChannelOrder::Bgr,
-            scale: 1.0,
-            mean,
-            std: [1.0; 3],
-            resize,
-            resampler: Resampler::PilBilinear,
-            pad_to: 32,
-        };
+    /// The input of a dialect's two-stage COCO detectors: 800 by at most 1333 pixels (spec/mask_rcnn.md §9); none for a
+    /// dialect that has none.
+    pub fn coco(dialect: Dialect) -> Option<Self> {
+        let resize = |rounding| ResizeRule::ShortSide { min: 800, max: 1333, rounding };
+        let bgr = |mean, rounding| Self { resize: resize(rounding), pad_to: 32, ..Self::bgr(mean) };
         match dialect {
-            Dialect::MaskrcnnBenchmark => bgr([102.9801, 115.9465, 122.7717]),
-            Dialect::Detectron2 => bgr([103.53, 116.28, 123.675]),
-            Dialect::Torchvision => Self {
+            Dialect::MaskrcnnBenchmark => Some(bgr([102.9801, 115.9465, 122.7717], Rounding::MaskrcnnBenchmark)),
+            Dialect::Detectron2 => Some(bgr([103.53, 116.28, 123.675], Rounding::Detectron2)),
+            Dialect::Torchvision => Some(Self {
                 channels: ChannelOrder::Rgb,
                 scale: 1.0 / 255.0,
                 mean: IMAGENET_MEAN,
                 std: IMAGENET_STD,
-                resize,
+                resize: resize(Rounding::Torchvision),
                 resampler: Resampler::TorchBilinear,
                 pad_to: 32,
-            },
+            }),
+            Dialect::Caffe | Dialect::Luuuyi | Dialect::Uoip => None,
         }
+    }
+
+    /// Grey levels with blue first, minus `mean`, at the image's own size through PIL's bilinear kernel.
+    fn bgr(mean: [f64; 3]) -> Self {
+        Self {
+            channels: ChannelOrder::Bgr,
+            scale: 1.0,
+            mean,
+            std: [1.0; 3],
+            resize: ResizeRule::Warp { size: 300 },
+            resampler: Resampler::PilBilinear,
+            pad_to: 1,
+        }
+    }
+
+    /// The input of the Caffe detectors: grey levels minus 104, 117, 123 with blue first, both sides `size`.
+    pub fn caffe(size: u32) -> Self {
+        Self { resize: ResizeRule::Warp { size }, resampler: Resampler::CvBilinear, ..Self::bgr([104.0, 117.0, 123.0]) }
     }
 
     /// The input of ImageNet classifiers: short side 256, central 224 (spec/vovnet.md §6).

@@ -9,13 +9,22 @@ mod dialect;
 mod input;
 mod mask_rcnn;
 mod names;
+mod one_stage;
+mod one_stage_names;
 
-pub use backbone::{BackboneSpec, Ese, NormKind, NormSpec, ResnetSpec, VovnetForm, VovnetSpec};
+pub use backbone::{
+    BackboneSpec, DensenetSpec, DsodSpec, Ese, Form, MobilenetSpec, MobilenetV2Spec, MobilenetV3Spec, NormKind,
+    NormSpec, PeleenetSpec, ResnetSpec, VggReduction, VggSpec, VovnetSpec,
+};
 pub use classes::Class;
 pub use dialect::{AnchorRule, Background, Dialect, LevelEpsilon, MaskPaste, Rules};
-pub use input::{ChannelOrder, InputSpec, Resampler, ResizeRule};
+pub use input::{ChannelOrder, InputSpec, Resampler, ResizeRule, Rounding};
 pub use mask_rcnn::{AnchorSpec, BoxHeadSpec, FpnSpec, MaskHeadSpec, MaskRcnnSpec, PostSpec, RpnSpec};
 pub use names::{backbone_names, model_names};
+pub use one_stage::{
+    BlockSpec, ExtraSpec, HeadSpec, L2Rule, L2Spec, OneStagePost, OneStageRules, OneStageSpec, PriorMap, PriorRule,
+    RefineSpec, SoftNms,
+};
 
 use crate::Error;
 use serde::{Deserialize, Serialize};
@@ -49,6 +58,8 @@ pub enum Task {
     },
     /// Faster R-CNN, or Mask R-CNN when `mask_head` is there.
     MaskRcnn(MaskRcnnSpec),
+    /// SSD, DSOD, Pelee or RefineDet.
+    OneStage(OneStageSpec),
 }
 
 impl ModelSpec {
@@ -64,6 +75,7 @@ impl ModelSpec {
     pub fn dialect(&self) -> Option<Dialect> {
         match &self.task {
             Task::MaskRcnn(m) => Some(m.dialect),
+            Task::OneStage(o) => Some(o.dialect),
             Task::Classify { .. } => None,
         }
     }

@@ -1,8 +1,8 @@
 //! Names: every model that can be asked for by name is put together here from parts.
 
 use super::{
-    BackboneSpec, Class, Dialect, Ese, InputSpec, MaskRcnnSpec, ModelSpec, NormSpec, ResizeRule, ResnetSpec, Task,
-    VovnetForm, VovnetSpec,
+    BackboneSpec, Class, DensenetSpec, Dialect, Ese, Form, InputSpec, MaskRcnnSpec, MobilenetSpec, MobilenetV2Spec,
+    ModelSpec, NormSpec, PeleenetSpec, ResizeRule, ResnetSpec, Rounding, Task, VovnetSpec, one_stage_names,
 };
 use crate::Error;
 
@@ -54,17 +54,33 @@ const VOVNETS: [Row; 15] = [
 
 const RESNETS: [(&str, [usize; 4]); 2] = [("resnet50", [3, 4, 6, 3]), ("resnet101", [3, 4, 23, 3])];
 
+/// Stem, growth and blocks of torchvision's DenseNets.
+const DENSENETS: [(&str, i64, i64, [usize; 4]); 4] = [
+    ("densenet121", 64, 32, [6, 12, 24, 16]),
+    ("densenet161", 96, 48, [6, 12, 36, 24]),
+    ("densenet169", 64, 32, [6, 12, 32, 32]),
+    ("densenet201", 64, 32, [6, 12, 48, 32]),
+];
+
+/// Backbones of which there is one.
+const SINGLES: [&str; 3] = ["peleenet", "mobilenet", "mobilenet_v2"];
+
 /// The model that ships with the program.
 pub(crate) const NUCLEI: &str = "nuclei_mask_rcnn_vovnet27_slim";
 
 /// Suffix of the Caffe topology of a V1 backbone.
 const CAFFE: &str = "_caffe";
+/// Suffix of a V1 backbone with 1x1 bottlenecks (Table 3 of the paper).
+const BOTTLENECK: &str = "_bottleneck";
 
 /// Names of all backbones, each also a classifier.
 pub fn backbone_names() -> Vec<String> {
     let vovnets = VOVNETS.iter().map(|r| r.name.to_owned());
-    let caffe = VOVNETS.iter().filter(|r| r.ese == Ese::None).map(|r| format!("{}{CAFFE}", r.name));
-    vovnets.chain(caffe).chain(RESNETS.iter().map(|r| r.0.to_owned())).collect()
+    let plain = || VOVNETS.iter().filter(|r| r.ese == Ese::None);
+    let caffe = plain().map(|r| format!("{}{CAFFE}", r.name));
+    let bottleneck = plain().map(|r| format!("{}{BOTTLENECK}", r.name));
+    let others = RESNETS.iter().map(|r| r.0).chain(DENSENETS.iter().map(|d| d.0)).chain(SINGLES);
+    vovnets.chain(caffe).chain(bottleneck).chain(others.map(String::from)).collect()
 }
 
 /// Names of all models: classifiers, then detectors.
@@ -80,20 +96,26 @@ pub fn model_names() -> Vec<String> {
         }
     }
     names.extend(["faster_rcnn_resnet50_fpn_v2", "mask_rcnn_resnet50_fpn_v2", NUCLEI].map(String::from));
+    let bodies: Vec<String> = backbones.into_iter().filter(|b| !b.ends_with(CAFFE)).collect();
+    names.extend(one_stage_names::names(&bodies));
     names
 }
 
 /// GroupNorm needs channels divisible by 32, which the slim widths 80 and 112 are not (spec/vovnet.md §3).
 fn group_norm_fits(backbone: &str) -> bool {
-    VOVNETS.iter().find(|r| r.name == backbone).is_none_or(|r| !r.slim)
+    match VOVNETS.iter().find(|r| backbone.strip_suffix(BOTTLENECK).unwrap_or(backbone) == r.name) {
+        Some(row) => !row.slim,
+        None => backbone.starts_with("resnet"),
+    }
 }
 
 impl ModelSpec {
-    /// The spec that `name` stands for. `dialect` decides where the name does not (torchvision by default for ResNet
-    /// and the dialect of the published weights for VoVNet: maskrcnn-benchmark for V1, detectron2 for V2).
+    /// The spec that `name` stands for. `dialect` decides where the name does not; without it, that of the published
+    /// weights: maskrcnn-benchmark for a two-stage detector on VoVNet V1, detectron2 on V2, torchvision on others; Caffe
+    /// for a one-stage detector, torchvision for `ssd300_vgg16`.
     ///
     /// # Errors
-    /// When there is no such model; the message suggests the nearest name.
+    /// When there is no such model, or none in this dialect; the message suggests the nearest name.
     pub fn named(name: &str, dialect: Option<Dialect>) -> Result<Self, Error> {
         if name == NUCLEI {
             return Ok(nuclei());
@@ -105,9 +127,14 @@ impl ModelSpec {
                     return Ok(spec);
                 }
             }
+        } else if let Some(spec) = one_stage_names::named(name, dialect) {
+            return Ok(spec);
         } else if let Some(backbone) = backbone(name, dialect) {
+            let caffe = InputSpec { resampler: super::Resampler::PilBilinear, ..InputSpec::caffe(224) };
             let input = match (&backbone, dialect) {
-                (_, Some(dialect)) => InputSpec { resize: InputSpec::imagenet().resize, ..InputSpec::coco(dialect) },
+                (_, Some(dialect)) => {
+                    InputSpec { resize: InputSpec::imagenet().resize, ..InputSpec::coco(dialect).unwrap_or(caffe) }
+                }
                 _ => InputSpec::imagenet(),
             };
             return Ok(Self {
@@ -119,6 +146,11 @@ impl ModelSpec {
             });
         }
         let names = model_names();
+        if let (Some(dialect), true) = (dialect, names.iter().any(|n| n == name)) {
+            return Err(Error::Spec(format!(
+                "`{name}` has no dialect {dialect}: leave --dialect out, or choose another"
+            )));
+        }
         let hint = vovdet_pretrained::naming::closest(name, names.iter().map(String::as_str))
             .map(|near| format!("did you mean `{near}`?"))
             .unwrap_or_else(|| "`vovdet weights inspect --models` lists them".into());
@@ -132,29 +164,47 @@ fn strip_detector(name: &str) -> Option<(bool, &str)> {
 }
 
 /// A backbone by name, normalised as the weights of `dialect` are, or as ImageNet files are without one.
-fn backbone(name: &str, dialect: Option<Dialect>) -> Option<BackboneSpec> {
+pub(super) fn backbone(name: &str, dialect: Option<Dialect>) -> Option<BackboneSpec> {
+    let frozen_or = |plain| match dialect {
+        None | Some(Dialect::Torchvision | Dialect::Caffe | Dialect::Luuuyi | Dialect::Uoip) => plain,
+        Some(Dialect::MaskrcnnBenchmark) => NormSpec::frozen(0.0),
+        Some(Dialect::Detectron2) => NormSpec::frozen(1e-5),
+    };
+    let form = if dialect == Some(Dialect::Caffe) { Form::Caffe } else { Form::Pytorch };
+    if let Some(&(_, stem, growth, blocks)) = DENSENETS.iter().find(|d| d.0 == name) {
+        let norm = frozen_or(NormSpec::BATCH);
+        return Some(BackboneSpec::Densenet(DensenetSpec { stem, growth, blocks, form, norm }));
+    }
+    match name {
+        "peleenet" => return Some(BackboneSpec::Peleenet(PeleenetSpec { form, norm: frozen_or(NormSpec::BATCH) })),
+        "mobilenet" => {
+            let norm = frozen_or(NormSpec::BATCH);
+            return Some(BackboneSpec::Mobilenet(MobilenetSpec { relu6: false, norm }));
+        }
+        "mobilenet_v2" => {
+            return Some(BackboneSpec::MobilenetV2(MobilenetV2Spec { norm: frozen_or(NormSpec::BATCH) }));
+        }
+        _ => {}
+    }
     if let Some(&(_, blocks)) = RESNETS.iter().find(|r| r.0 == name) {
         let (stride_in_1x1, norm) = match dialect {
             None => (false, NormSpec::BATCH),
             Some(Dialect::Torchvision) => (false, NormSpec::frozen(0.0)),
             Some(Dialect::MaskrcnnBenchmark) => (true, NormSpec::frozen(0.0)),
             Some(Dialect::Detectron2) => (true, NormSpec::frozen(1e-5)),
+            Some(Dialect::Caffe | Dialect::Luuuyi | Dialect::Uoip) => (true, NormSpec::BATCH),
         };
-        return Some(BackboneSpec::Resnet(ResnetSpec { blocks, stride_in_1x1, norm }));
+        return Some(BackboneSpec::Resnet(ResnetSpec { blocks, stride_in_1x1, form, norm }));
     }
-    let (name, form) = match name.strip_suffix(CAFFE) {
-        Some(v1) => (v1, VovnetForm::Caffe),
-        None => (name, VovnetForm::Pytorch),
-    };
+    let (name, named_caffe) = name.strip_suffix(CAFFE).map_or((name, false), |v1| (v1, true));
+    let (name, bottleneck) = name.strip_suffix(BOTTLENECK).map_or((name, false), |v1| (v1, true));
     let row = VOVNETS.iter().find(|r| r.name == name)?;
-    if form == VovnetForm::Caffe && row.ese != Ese::None {
+    if (named_caffe || bottleneck) && row.ese != Ese::None {
         return None;
     }
-    let norm = match dialect {
-        None | Some(Dialect::Torchvision) => NormSpec::BATCH,
-        Some(Dialect::MaskrcnnBenchmark) => NormSpec::frozen(0.0),
-        Some(Dialect::Detectron2) => NormSpec::frozen(1e-5),
-    };
+    let caffe = (named_caffe || form == Form::Caffe) && row.ese == Ese::None;
+    let form = if caffe { Form::Caffe } else { Form::Pytorch };
+    let norm = frozen_or(NormSpec::BATCH);
     let (stage_conv, out) =
         if row.slim { ([64, 80, 96, 112], [256, 384, 512]) } else { ([128, 160, 192, 224], [512, 768, 1024]) };
     Some(BackboneSpec::Vovnet(VovnetSpec {
@@ -165,6 +215,7 @@ fn backbone(name: &str, dialect: Option<Dialect>) -> Option<BackboneSpec> {
         blocks: row.blocks,
         ese: row.ese,
         depthwise: row.depthwise,
+        bottleneck,
         form,
         norm,
     }))
@@ -175,22 +226,23 @@ fn detector(name: &str, masks: bool, backbone_name: &str, neck: &str, dialect: O
         return None;
     }
     let dialect = dialect.unwrap_or(match backbone_name {
-        n if n.starts_with("resnet") => Dialect::Torchvision,
         n if n.contains("ese") => Dialect::Detectron2,
+        n if !n.starts_with("vovnet") => Dialect::Torchvision,
         _ if neck == "_fpnlite" => Dialect::Detectron2,
         _ => Dialect::MaskrcnnBenchmark,
     });
+    let input = InputSpec::coco(dialect)?;
     let mut backbone = backbone(backbone_name, Some(dialect))?;
     let mut head = MaskRcnnSpec::coco(dialect, masks);
     match neck {
         "_fpnlite" => head.fpn.channels = 128,
         "_fpn_gn" => {
-            *backbone.norm_mut() = NormSpec::GROUP;
+            *backbone.norm_mut()? = NormSpec::GROUP;
             head = head.with_group_norm();
         }
         "_fpn_v2" => {
             let norm = Some(NormSpec::BATCH);
-            *backbone.norm_mut() = NormSpec::BATCH;
+            *backbone.norm_mut()? = NormSpec::BATCH;
             head = head.with_group_norm();
             head.fpn.norm = norm;
             head.box_head.norm = norm;
@@ -201,13 +253,7 @@ fn detector(name: &str, masks: bool, backbone_name: &str, neck: &str, dialect: O
         }
         _ => {}
     }
-    Some(ModelSpec {
-        name: name.into(),
-        backbone,
-        task: Task::MaskRcnn(head),
-        input: InputSpec::coco(dialect),
-        classes: Vec::new(),
-    })
+    Some(ModelSpec { name: name.into(), backbone, task: Task::MaskRcnn(head), input, classes: Vec::new() })
 }
 
 /// The model trained on CC0 microscope images: small objects, so small anchors and a small input.
@@ -217,8 +263,9 @@ fn nuclei() -> ModelSpec {
     head.anchors.sizes = vec![8.0, 16.0, 32.0, 64.0, 128.0];
     head.box_head.hidden = 256;
     head.post.max_dets = 200;
-    let mut input = InputSpec::coco(dialect);
-    input.resize = ResizeRule::ShortSide { min: 256, max: 512, rounding: dialect };
+    let resize = ResizeRule::ShortSide { min: 256, max: 512, rounding: Rounding::Torchvision };
+    let coco = InputSpec::coco(dialect).unwrap_or_else(|| unreachable!("torchvision has two-stage detectors"));
+    let input = InputSpec { resize, ..coco };
     ModelSpec {
         name: NUCLEI.into(),
         // A name of the table above, so the lookup cannot fail; an empty list of names would be a bug caught by tests.

@@ -3,6 +3,9 @@
 /// Where a detector keeps its backbone, canonically.
 pub const DETECTOR_BODY: &str = "backbone.body.";
 
+/// Where a one-stage detector keeps its backbone, canonically.
+pub const ONE_STAGE_BODY: &str = "backbone.";
+
 /// Where files are known to keep a backbone; a longer prefix comes before one it begins with.
 const PREFIXES: [&str; 3] = [DETECTOR_BODY, "backbone.bottom_up.", "backbone."];
 

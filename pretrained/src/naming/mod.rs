@@ -26,7 +26,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use body::{DETECTOR_BODY, body_prefix, rebase_body};
+pub use body::{DETECTOR_BODY, ONE_STAGE_BODY, body_prefix, rebase_body};
 pub use hints::{closest, is_ignorable};
 use rules::{Direction, Rules, is_canonical};
 
@@ -44,6 +44,10 @@ pub enum Naming {
     Detectron2,
     /// timm's `vovnet` models.
     Timm,
+    /// luuuyi's RefineDet.
+    Luuuyi,
+    /// uoip's DSOD.
+    Uoip,
 }
 
 /// A word that is no naming's name.
@@ -53,8 +57,15 @@ pub struct UnknownNaming(pub String);
 
 impl Naming {
     /// Every naming; the canonical one first.
-    pub const ALL: [Naming; 5] =
-        [Naming::Torchvision, Naming::TorchvisionLegacy, Naming::MaskrcnnBenchmark, Naming::Detectron2, Naming::Timm];
+    pub const ALL: [Naming; 7] = [
+        Naming::Torchvision,
+        Naming::TorchvisionLegacy,
+        Naming::MaskrcnnBenchmark,
+        Naming::Detectron2,
+        Naming::Timm,
+        Naming::Luuuyi,
+        Naming::Uoip,
+    ];
 
     /// The name in files and on the command line, for example `maskrcnn-benchmark`.
     pub fn name(self) -> &'static str {
@@ -64,6 +75,8 @@ impl Naming {
             Naming::MaskrcnnBenchmark => "maskrcnn-benchmark",
             Naming::Detectron2 => "detectron2",
             Naming::Timm => "timm",
+            Naming::Luuuyi => "luuuyi",
+            Naming::Uoip => "uoip",
         }
     }
 
@@ -91,8 +104,8 @@ impl Naming {
     /// The canonical name of each key of one file.
     ///
     /// A key that is canonical already is kept, whatever the naming: files mix. For
-    /// [`Naming::Torchvision`] every key is kept, so that networks without tables here (SSD,
-    /// RefineDet) load by their own names. `None` is a key that this naming does not know: a part
+    /// [`Naming::Torchvision`] every other key is kept, so that networks without tables here load
+    /// by their own names. `None` is a key that this naming does not know: a part
     /// that no network here has, or a name of another project.
     pub fn to_canonical(self, keys: &[&str]) -> Vec<Option<String>> {
         let mut names = self.rules().translate(keys, Direction::ToCanonical);
@@ -122,6 +135,8 @@ impl Naming {
             Naming::MaskrcnnBenchmark => &rules::MASKRCNN_BENCHMARK,
             Naming::Detectron2 => &rules::DETECTRON2,
             Naming::Timm => &rules::TIMM,
+            Naming::Luuuyi => &rules::LUUUYI,
+            Naming::Uoip => &rules::UOIP,
         }
     }
 }

@@ -40,7 +40,10 @@ const CANONICAL_PREFIXES: [&str; 3] = ["", "backbone.", "backbone.body."];
 /// detectron2's prefixes, in the same order.
 const DETECTRON2_PREFIXES: [&str; 3] = ["", "backbone.", "backbone.bottom_up."];
 
-pub(super) static TORCHVISION: LazyLock<Rules> = LazyLock::new(Rules::default);
+pub(super) static TORCHVISION: LazyLock<Rules> =
+    LazyLock::new(|| Rules::new(tables::TORCHVISION_SSD, CANONICAL_PREFIXES));
+pub(super) static LUUUYI: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::LUUUYI, CANONICAL_PREFIXES));
+pub(super) static UOIP: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::UOIP, CANONICAL_PREFIXES));
 pub(super) static TORCHVISION_LEGACY: LazyLock<Rules> =
     LazyLock::new(|| Rules::new(tables::TORCHVISION_LEGACY, CANONICAL_PREFIXES));
 pub(super) static MASKRCNN_BENCHMARK: LazyLock<Rules> =

@@ -246,6 +246,36 @@ fn unknown_names_have_no_canonical_one() {
     }
 }
 
+/// Ours for the one-stage detectors of other projects: each key has one, no two the same, and the way back ends where
+/// it began. That the tensors behind them are the right ones is the business of the networks' parity tests.
+#[test]
+fn one_stage_detectors_are_translated_both_ways() {
+    for (list, naming, sample) in [
+        ("reference_ssd300_vgg16_torchvision", Naming::Torchvision, "backbone.conv4_3.conv.bias"),
+        ("reference_ssdlite320_mobilenet_v3_large_torchvision", Naming::Torchvision, "extras.3.dw.norm.running_var"),
+        ("reference_refinedet320_voc", Naming::Luuuyi, "tcb.up4.conv.weight"),
+        ("reference_dsod300_voc", Naming::Uoip, "backbone.block4.7.brc2.conv.weight"),
+    ] {
+        let keys = keys(list);
+        assert_eq!(Naming::detect(keys.iter().map(String::as_str)), Some(naming), "{list}");
+        let names: Vec<String> = naming.to_canonical(&refs(&keys)).into_iter().map(Option::unwrap).collect();
+        assert_eq!(set(names.clone()).len(), keys.len(), "{list}: two keys became one");
+        assert_eq!(naming.from_canonical(&refs(&names)), keys, "{list}: the way back");
+        assert!(names.iter().any(|name| name == sample), "{list}: no {sample}");
+    }
+}
+
+/// torchvision's DenseNet files of 2017 have dots where the modules of today have none.
+#[test]
+fn old_densenet_files_are_renamed() {
+    let old = "features.denseblock4.denselayer16.norm.2.running_var";
+    let new = "features.denseblock4.denselayer16.norm2.running_var";
+    assert_eq!(Naming::TorchvisionLegacy.to_canonical(&[old]), [Some(new.to_owned())]);
+    let keys = [old, "features.denseblock4.denselayer16.conv.1.weight", "features.conv0.weight", "classifier.weight"];
+    assert_eq!(Naming::detect(keys.into_iter()), Some(Naming::TorchvisionLegacy));
+    assert!(Naming::TorchvisionLegacy.to_canonical(&keys).iter().all(Option::is_some));
+}
+
 /// A backbone family without tables here keeps its names inside a detector.
 #[test]
 fn other_bodies_keep_their_names() {
@@ -257,14 +287,11 @@ fn other_bodies_keep_their_names() {
 
 #[test]
 fn other_networks_have_no_naming() {
-    let ssd =
-        ["backbone.features.0.weight", "backbone.features.0.bias", "head.classification_head.module_list.0.weight"];
-    assert_eq!(Naming::detect(ssd.into_iter()), None);
     assert_eq!(Naming::detect([].into_iter()), None);
     let one_shared_name = ["head.fc.weight", "stages.0.blocks.0.norm.weight", "stages.0.blocks.1.norm.weight"];
     assert_eq!(Naming::detect(one_shared_name.into_iter()), None);
-    let kept = Naming::Torchvision.to_canonical(&ssd);
-    assert!(kept.iter().zip(ssd).all(|(kept, key)| kept.as_deref() == Some(key)));
+    let kept = Naming::Torchvision.to_canonical(&one_shared_name);
+    assert!(kept.iter().zip(one_shared_name).all(|(kept, key)| kept.as_deref() == Some(key)));
 }
 
 #[test]
@@ -336,9 +363,9 @@ fn namings_have_one_spelling() {
         assert_eq!(naming.to_string().parse(), Ok(naming));
         assert_eq!(serde_json::to_string(&naming).unwrap(), format!("\"{naming}\""));
     }
-    let error = "caffe".parse::<Naming>().unwrap_err().to_string();
+    let error = "keras".parse::<Naming>().unwrap_err().to_string();
     assert_eq!(
         error,
-        "there is no naming \"caffe\": use one of torchvision, torchvision-legacy, maskrcnn-benchmark, detectron2, timm"
+        "there is no naming \"keras\": use one of torchvision, torchvision-legacy, maskrcnn-benchmark, detectron2, timm, luuuyi, uoip"
     );
 }

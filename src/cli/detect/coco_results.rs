@@ -67,7 +67,7 @@ impl CocoResults {
         if let Some(other) = self.taken.insert(image_id, source.name()) {
             console.error(format_args!("{} and {other} both have the image id {image_id}", source.name()));
         }
-        let plus_one = spec.dialect().map_or(0.0, |dialect| dialect.rules().plus_one);
+        let plus_one = spec.dialect().map_or(0.0, |dialect| dialect.rules().map_or(0.0, |rules| rules.plus_one));
         for detection in detections {
             let (name, id) = class_of(spec, detection);
             let category_id = self.ids.as_ref().and_then(|ids| ids.category(name)).unwrap_or_else(|| id.into());

@@ -14,6 +14,7 @@ use coco_results::CocoResults;
 use lines::{Failure, Line, Times};
 use pictures::{Job, Pictures};
 use std::path::PathBuf;
+use vovdet_detectors::spec::{SoftNms, Task};
 use vovdet_detectors::{Detection, Detector, Prediction, Prepared, StageTimes};
 
 /// Find objects in images: boxes, labels, scores and masks as JSON lines.
@@ -54,6 +55,9 @@ struct Choice {
     /// Only these classes, by name or category id; the others are dropped at the end.
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     classes: Vec<String>,
+    /// Soft-NMS on top, as RefineDet's COCO protocol has it; one-stage detectors only.
+    #[arg(long)]
+    soft_nms: bool,
     /// Leave the masks out of the JSON lines and COCO results.
     #[arg(long)]
     no_masks: bool,
@@ -92,7 +96,11 @@ impl Detect {
         let model = self.model.load(console, |options| {
             options.score = self.choice.score;
             options.max_dets = self.choice.max_dets.map(|n| n as usize);
+            options.soft_nms = self.choice.soft_nms.then_some(SoftNms::COCO);
         })?;
+        if self.choice.soft_nms && !matches!(model.spec().task, Task::OneStage(_)) {
+            bail!("--soft-nms: {} is no one-stage detector", model.spec().name);
+        }
         let Some(detector) = model.as_detector() else {
             bail!("{} is a classifier, not a detector: use `vovdet classify`", model.spec().name);
         };

@@ -33,7 +33,7 @@ pub struct Fit {
     #[arg(short, long, value_name = "NAME|SPEC.json")]
     pub model: Option<String>,
     /// Whose rules a detector follows [default: told by the names in the weights].
-    #[arg(long, value_name = "maskrcnn-benchmark|detectron2|torchvision")]
+    #[arg(long, value_name = "maskrcnn-benchmark|detectron2|torchvision|caffe|luuuyi|uoip")]
     dialect: Option<Dialect>,
     /// Normalisation of the backbone [default: told by the model and the weights].
     #[arg(long)]

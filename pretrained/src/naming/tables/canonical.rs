@@ -25,6 +25,9 @@ pub(in crate::naming) const CANONICAL_BODY: &[&str] = &[
     "layer{n:1..4}.{b:0..}.downsample.0.weight",
     "layer{n:1..4}.{b:0..}.downsample.1.{norm}",
     "fc.{param}",
+    // DenseNet, PeleeNet and MobileNet are called what torchvision or their reference calls them.
+    "features.{rest}",
+    "classifier.1.{param}",
 ];
 
 /// Every other canonical name of a detector. The last row lets a body of any other family keep

@@ -7,12 +7,14 @@
 mod canonical;
 mod detectron2;
 mod maskrcnn_benchmark;
+mod one_stage;
 mod timm;
 mod torchvision_legacy;
 
 pub(super) use canonical::{CANONICAL_BODY, CANONICAL_DETECTOR};
 pub(super) use detectron2::DETECTRON2;
 pub(super) use maskrcnn_benchmark::MASKRCNN_BENCHMARK;
+pub(super) use one_stage::{LUUUYI, TORCHVISION_SSD, UOIP};
 pub(super) use timm::TIMM;
 pub(super) use torchvision_legacy::TORCHVISION_LEGACY;
 

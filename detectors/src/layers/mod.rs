@@ -1,12 +1,15 @@
 //! The layers that every network is made of. One layer has two lives: trainable, and folded for inference.
 
+pub(crate) mod count;
+mod norm;
+
+pub use norm::{L2Norm, NormRelu};
+
 use crate::Error;
 use crate::params::{Init, Scope};
-use crate::spec::{NormKind, NormSpec};
+use crate::spec::NormSpec;
+use norm::Norm;
 use tch::{Kind, Tensor};
-
-/// Channels that share a mean in GroupNorm come in this many groups (spec/vovnet.md §3).
-const GROUPS: i64 = 32;
 
 /// What follows a convolution and its normalisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +18,24 @@ pub enum Act {
     None,
     /// max(x, 0).
     Relu,
+    /// min(max(x, 0), 6).
+    Relu6,
+    /// x · min(max(x + 3, 0), 6) / 6.
+    Hardswish,
+    /// min(max(x + 3, 0), 6) / 6.
+    Hardsigmoid,
+}
+
+impl Act {
+    fn apply(self, mut x: Tensor) -> Result<Tensor, Error> {
+        Ok(match self {
+            Self::None => x,
+            Self::Relu => x.f_relu_()?,
+            Self::Relu6 => x.f_clamp_(0.0, 6.0)?,
+            Self::Hardswish => x.f_hardswish_()?,
+            Self::Hardsigmoid => x.f_hardsigmoid_()?,
+        })
+    }
 }
 
 /// Shape and place of a convolution.
@@ -28,16 +49,38 @@ pub struct ConvSpec {
     pub kernel: i64,
     /// Stride.
     pub stride: i64,
+    /// Zeros around the input.
+    pub padding: i64,
+    /// Distance between the taps of the kernel.
+    pub dilation: i64,
     /// Groups.
     pub groups: i64,
     /// Whether there is a bias.
     pub bias: bool,
+    /// A transposed convolution, whose weight is `[input, output, kernel, kernel]`.
+    pub transposed: bool,
 }
 
 impl ConvSpec {
     /// A convolution with stride 1, one group and no bias; padding keeps the size.
     pub const fn new(input: i64, output: i64, kernel: i64) -> Self {
-        Self { input, output, kernel, stride: 1, groups: 1, bias: false }
+        let padding = kernel / 2;
+        Self { input, output, kernel, stride: 1, padding, dilation: 1, groups: 1, bias: false, transposed: false }
+    }
+
+    /// A transposed 2x2 convolution that doubles the sides, without bias.
+    pub const fn upsample(input: i64, output: i64) -> Self {
+        Self { stride: 2, padding: 0, transposed: true, ..Self::new(input, output, 2) }
+    }
+
+    /// With this much padding.
+    pub const fn padding(self, padding: i64) -> Self {
+        Self { padding, ..self }
+    }
+
+    /// With this dilation, and the padding that keeps the size.
+    pub const fn dilation(self, dilation: i64) -> Self {
+        Self { dilation, padding: dilation * (self.kernel / 2), ..self }
     }
 
     /// With this stride.
@@ -53,57 +96,6 @@ impl ConvSpec {
     /// With a bias.
     pub const fn bias(self) -> Self {
         Self { bias: true, ..self }
-    }
-}
-
-/// A normalisation layer with its statistics.
-#[derive(Debug)]
-struct Norm {
-    spec: NormSpec,
-    weight: Tensor,
-    bias: Tensor,
-    /// Running mean and variance; none in GroupNorm.
-    running: Option<(Tensor, Tensor)>,
-}
-
-impl Norm {
-    fn new(scope: &Scope, spec: NormSpec, channels: i64) -> Self {
-        let shape = &[channels];
-        let affine = |name, init| match spec.kind {
-            NormKind::Frozen => scope.buffer(name, shape, init),
-            NormKind::Batch | NormKind::Group => scope.param(name, shape, init),
-        };
-        let weight = affine("weight", Init::Ones);
-        let bias = affine("bias", Init::Zeros);
-        let running = (spec.kind != NormKind::Group).then(|| {
-            (scope.buffer("running_mean", shape, Init::Zeros), scope.buffer("running_var", shape, Init::Ones))
-        });
-        Self { spec, weight, bias, running }
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        Ok(match &self.running {
-            None => x.f_group_norm(GROUPS, Some(&self.weight), Some(&self.bias), self.spec.eps, false)?,
-            Some((mean, var)) => x.f_batch_norm(
-                Some(&self.weight),
-                Some(&self.bias),
-                Some(mean),
-                Some(var),
-                false,
-                0.1,
-                self.spec.eps,
-                false,
-            )?,
-        })
-    }
-
-    /// The layer as `x * scale + shift`, in float64; none for GroupNorm, which depends on its input.
-    fn affine(&self) -> Option<(Tensor, Tensor)> {
-        let (mean, var) = self.running.as_ref()?;
-        let double = |t: &Tensor| t.to_kind(Kind::Double);
-        let scale = double(&self.weight) / (double(var) + self.spec.eps).sqrt();
-        let shift = double(&self.bias) - double(mean) * &scale;
-        Some((scale, shift))
     }
 }
 
@@ -123,11 +115,19 @@ pub struct ConvNormAct {
 impl ConvNormAct {
     /// Builds the layer: the convolution's parameters in `conv`, the normalisation's in the given scope.
     pub fn new(conv: &Scope, norm: Option<(&Scope, NormSpec)>, spec: ConvSpec, act: Act) -> Self {
-        let shape = [spec.output, spec.input / spec.groups, spec.kernel, spec.kernel];
+        let (rows, columns) = if spec.transposed { (spec.input, spec.output) } else { (spec.output, spec.input) };
+        let shape = [rows, columns / spec.groups, spec.kernel, spec.kernel];
         let weight = conv.param("weight", &shape, Init::Kaiming);
         let bias = spec.bias.then(|| conv.param("bias", &[spec.output], Init::Zeros));
         let norm = norm.map(|(scope, norm)| Norm::new(scope, norm, spec.output));
         Self { spec, weight, bias, norm, act }
+    }
+
+    /// A convolution `{scope}.conv` without a bias, its norm `{scope}.norm`, and `act`; without a norm, it has a bias.
+    pub fn unit(scope: &Scope, spec: ConvSpec, norm: Option<NormSpec>, act: Act) -> Self {
+        let spec = ConvSpec { bias: norm.is_none(), ..spec };
+        let norm_scope = scope.sub("norm");
+        Self::new(&scope.sub("conv"), norm.map(|n| (&norm_scope, n)), spec, act)
     }
 
     /// `[N, C, H, W]` to `[N, O, H', W']`.
@@ -135,16 +135,43 @@ impl ConvNormAct {
     /// # Errors
     /// libtorch's message when the channels do not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        let (stride, padding) = (self.spec.stride, self.spec.kernel / 2);
-        let y = x.f_conv2d(&self.weight, self.bias.as_ref(), [stride; 2], [padding; 2], [1, 1], self.spec.groups)?;
-        let mut y = match &self.norm {
+        if count::counting() {
+            return self.count(x);
+        }
+        let ConvSpec { stride, padding, dilation, groups, .. } = self.spec;
+        let (bias, stride, padding, dilation) = (self.bias.as_ref(), [stride; 2], [padding; 2], [dilation; 2]);
+        let y = if self.spec.transposed {
+            x.f_conv_transpose2d(&self.weight, bias, stride, padding, [0, 0], groups, dilation)?
+        } else {
+            x.f_conv2d(&self.weight, bias, stride, padding, dilation, groups)?
+        };
+        let y = match &self.norm {
             Some(norm) => norm.forward(&y)?,
             None => y,
         };
-        match self.act {
-            Act::Relu => Ok(y.f_relu_()?),
-            Act::None => Ok(y),
+        self.act.apply(y)
+    }
+
+    /// Records the layer and answers with an empty map of the right shape.
+    fn count(&self, x: &Tensor) -> Result<Tensor, Error> {
+        let spec = &self.spec;
+        let (n, channels, h, w) = x.size4()?;
+        if channels != spec.input {
+            return Err(Error::Input(format!("a layer of {} channels is given {channels}", spec.input)));
         }
+        let side = |s: i64| {
+            if spec.transposed {
+                (s - 1) * spec.stride - 2 * spec.padding + spec.kernel
+            } else {
+                (s + 2 * spec.padding - spec.dilation * (spec.kernel - 1) - 1) / spec.stride + 1
+            }
+        };
+        let y = Tensor::f_empty([n, spec.output, side(h), side(w)], (x.kind(), x.device()))?;
+        // Every tap of every kernel meets every pixel of the smaller of the two maps once.
+        let pixels = n * if spec.transposed { h * w } else { side(h) * side(w) };
+        let macs = (self.weight.numel() as i64 * pixels) as u64;
+        count::record(&self.weight, macs, self.norm.as_ref().map_or(0, |_| y.numel() as u64));
+        Ok(y)
     }
 
     /// Folds the normalisation and lays the weight out for inference in `kind`. GroupNorm stays a layer of its own.
@@ -155,7 +182,7 @@ impl ConvNormAct {
         let mut weight = self.weight.to_kind(Kind::Double);
         let mut bias = self.bias.as_ref().map(|b| b.to_kind(Kind::Double));
         if let Some((scale, shift)) = self.norm.as_ref().and_then(Norm::affine) {
-            weight *= scale.reshape([-1, 1, 1, 1]);
+            weight *= scale.reshape(if self.spec.transposed { [1, -1, 1, 1] } else { [-1, 1, 1, 1] });
             bias = Some(match bias {
                 Some(bias) => bias * scale + shift,
                 None => shift,
@@ -164,11 +191,7 @@ impl ConvNormAct {
         }
         self.weight = channels_last(&weight.f_to_kind(kind)?)?;
         self.bias = bias.map(|b| b.f_to_kind(kind)).transpose()?;
-        if let Some(norm) = &mut self.norm {
-            norm.weight = norm.weight.f_to_kind(kind)?;
-            norm.bias = norm.bias.f_to_kind(kind)?;
-        }
-        Ok(())
+        self.norm.iter_mut().try_for_each(|n| n.optimize(kind))
     }
 }
 
@@ -195,6 +218,11 @@ impl Linear {
     /// # Errors
     /// libtorch's message when the width does not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
+        if count::counting() {
+            let rows = x.size().first().copied().unwrap_or(1);
+            count::record(&self.weight, self.weight.numel() as u64 * rows as u64, 0);
+            return Ok(Tensor::f_empty([rows, self.bias.numel() as i64], (x.kind(), x.device()))?);
+        }
         Ok(x.f_linear(&self.weight, Some(&self.bias))?)
     }
 

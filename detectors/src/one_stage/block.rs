@@ -1,0 +1,41 @@
+//! A residual bottleneck with a projection: RefineDet's inter blocks and res6, Pelee's ResBlocks.
+
+use crate::Error;
+use crate::layers::{Act, ConvNormAct, ConvSpec};
+use crate::params::Scope;
+use crate::spec::{BlockSpec, NormSpec};
+use tch::{Kind, Tensor};
+
+/// `ReLU(branch1(x) + branch2(x))`; a stride sits on the 1x1 convolutions that read `x` (spec/refinedet.md §5).
+#[derive(Debug)]
+pub(super) struct Block {
+    branch1: ConvNormAct,
+    /// branch2a, branch2b, branch2c.
+    branch2: [ConvNormAct; 3],
+}
+
+impl Block {
+    pub(super) fn new(scope: &Scope, input: i64, spec: BlockSpec, stride: i64, norm: NormSpec) -> Self {
+        let BlockSpec { width, output } = spec;
+        let unit = |name: &str, conv, act| ConvNormAct::unit(&scope.sub(name), conv, Some(norm), act);
+        Self {
+            branch1: unit("branch1", ConvSpec::new(input, output, 1).stride(stride), Act::None),
+            branch2: [
+                unit("branch2a", ConvSpec::new(input, width, 1).stride(stride), Act::Relu),
+                unit("branch2b", ConvSpec::new(width, width, 3), Act::Relu),
+                unit("branch2c", ConvSpec::new(width, output, 1), Act::None),
+            ],
+        }
+    }
+
+    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
+        let [a, b, c] = &self.branch2;
+        let mut y = c.forward(&b.forward(&a.forward(x)?)?)?;
+        Ok(y.f_add_(&self.branch1.forward(x)?)?.f_relu_()?)
+    }
+
+    pub(super) fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
+        self.branch1.optimize(kind)?;
+        self.branch2.iter_mut().try_for_each(|c| c.optimize(kind))
+    }
+}

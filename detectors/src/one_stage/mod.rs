@@ -1,0 +1,243 @@
+//! One-stage detectors: SSD (arXiv 1512.02325), DSOD (arXiv 1708.01241), Pelee (arXiv 1804.06882) and RefineDet (arXiv
+//! 1711.06897), on any backbone that offers the strides.
+//!
+//! The flow is one: source maps, predictors for every prior box, and with [`RefineSpec`](crate::spec::RefineSpec) a
+//! first step whose boxes the second one refines. What differs between the references is data
+//! ([`crate::spec::OneStageRules`]).
+
+mod block;
+mod extras;
+mod features;
+mod head;
+mod postprocess;
+
+use crate::backbone::{self, Backbone};
+use crate::detection::{Detection, Detector, Prediction, StageTimes};
+use crate::layers::L2Norm;
+use crate::neck::Transfer;
+use crate::ops::boxes::{Bbox, clip};
+use crate::ops::priors::{Priors, priors};
+use crate::params::Scope;
+use crate::spec::{ModelSpec, OneStageRules, OneStageSpec, Task};
+use crate::{Error, Geometry, Prepared};
+use extras::Extra;
+use head::{Head, Raw};
+use postprocess::Found;
+use std::time::Instant;
+use tch::{Device, Kind, Tensor};
+
+/// The detector.
+#[derive(Debug)]
+pub struct OneStage {
+    spec: ModelSpec,
+    head: OneStageSpec,
+    rules: &'static OneStageRules,
+    body: Box<dyn Backbone>,
+    /// Indices of the backbone's features that are sources.
+    taps: Vec<usize>,
+    extras: Vec<Extra>,
+    /// One per source; none where it is not normalised.
+    l2: Vec<Option<L2Norm>>,
+    /// RefineDet's first step and the way from its sources to those of the second.
+    refine: Option<(Head, Transfer)>,
+    odm: Head,
+    device: Device,
+    kind: Kind,
+}
+
+/// What the network makes of a batch.
+struct Outputs {
+    /// As backbone and extras make them.
+    maps: Vec<Tensor>,
+    /// The same, L2-normalised where the spec says so.
+    sources: Vec<Tensor>,
+    /// Sources of the second step, and the raw outputs of the first.
+    refined: Option<(Vec<Tensor>, Raw)>,
+    raw: Raw,
+    priors: Priors,
+}
+
+impl OneStage {
+    /// Builds the network of `spec` with its parameters in `scope`: `backbone.…`, `extras.{i}.…`, `norm.{source}.weight`,
+    /// `arm.…`, `tcb.…`, `odm.…`, or `loc.{i}`, `conf.{i}` where there is one step.
+    ///
+    /// # Errors
+    /// When `spec` is not of this kind, or asks for maps that its backbone does not offer.
+    pub fn new(scope: &Scope, spec: &ModelSpec, device: Device) -> Result<Self, Error> {
+        let Task::OneStage(head) = &spec.task else {
+            return Err(Error::Spec(format!("`{}` is not a one-stage detector", spec.name)));
+        };
+        let rules = head.dialect.one_stage_rules().ok_or_else(|| {
+            Error::Spec(format!("`{}`: {} is a dialect of two-stage detectors", spec.name, head.dialect))
+        })?;
+        let body = backbone::build(&scope.sub("backbone"), &spec.backbone);
+        let mut channels = Vec::new();
+        let mut taps = Vec::new();
+        for tap in &head.taps {
+            let Some(at) = body.info().iter().position(|info| info.name == tap) else {
+                let offered: Vec<&str> = body.info().iter().map(|i| i.name).collect();
+                return Err(Error::Spec(format!(
+                    "`{}` wants the map `{tap}`, and its backbone offers {}",
+                    spec.name,
+                    offered.join(", ")
+                )));
+            };
+            taps.push(at);
+            channels.push(body.info()[at].channels);
+        }
+        let mut extras = Vec::new();
+        for (i, extra) in head.extras.iter().enumerate() {
+            let Some(&input) = channels.last() else { break };
+            let (extra, output) = Extra::new(&scope.sub(&format!("extras.{i}")), extra, input);
+            extras.push(extra);
+            channels.push(output);
+        }
+        if let Some(&source) = head.head.sources.iter().find(|&&s| s >= channels.len()) {
+            return Err(Error::Spec(format!("`{}` predicts from source {source} of {}", spec.name, channels.len())));
+        }
+        if head.head.sources.len() != head.priors.len() {
+            let (heads, maps) = (head.head.sources.len(), head.priors.len());
+            return Err(Error::Spec(format!("`{}` has {heads} predictors and prior boxes for {maps}", spec.name)));
+        }
+        let l2 = channels.iter().enumerate().map(|(i, &width)| {
+            let l2 = head.l2.iter().find(|l| l.source == i)?;
+            Some(L2Norm::new(&scope.sub(&format!("norm.{i}")), width, rules.l2, l2.initial))
+        });
+        let l2 = l2.collect();
+        let columns = spec.classes.len() as i64 + 1;
+        let refine = head.refine.as_ref().map(|refine| {
+            let arm = Head::new(&scope.sub("arm"), &head.head, &head.priors, &channels, 2);
+            (arm, Transfer::new(&scope.sub("tcb"), refine, &channels))
+        });
+        let odm = match &head.refine {
+            Some(refine) => {
+                let widths = vec![refine.channels; channels.len()];
+                Head::new(&scope.sub("odm"), &head.head, &head.priors, &widths, columns)
+            }
+            None => Head::new(scope, &head.head, &head.priors, &channels, columns),
+        };
+        Ok(Self {
+            spec: spec.clone(),
+            head: head.clone(),
+            rules,
+            body,
+            taps,
+            extras,
+            l2,
+            refine,
+            odm,
+            device,
+            kind: Kind::Float,
+        })
+    }
+
+    fn forward(&self, batch: &Tensor) -> Result<Outputs, Error> {
+        let features = self.body.features(batch)?;
+        let mut maps: Vec<Tensor> = self.taps.iter().map(|&tap| features[tap].shallow_clone()).collect();
+        for extra in &self.extras {
+            let Some(last) = maps.last() else { break };
+            let map = extra.forward(last)?;
+            maps.push(map);
+        }
+        let source = |(map, l2): (&Tensor, &Option<L2Norm>)| match l2 {
+            Some(l2) => l2.forward(map),
+            None => Ok(map.shallow_clone()),
+        };
+        let sources = maps.iter().zip(&self.l2).map(source).collect::<Result<Vec<_>, _>>()?;
+        let refined = match &self.refine {
+            Some((arm, transfer)) => Some((transfer.forward(&sources)?, arm.forward(&sources)?)),
+            None => None,
+        };
+        let raw = self.odm.forward(refined.as_ref().map_or(&sources, |(maps, _)| maps))?;
+        let grid = |&source: &usize| sources[source].size4().map(|(_, _, h, w)| (h, w));
+        let grids = self.head.head.sources.iter().map(grid).collect::<Result<Vec<_>, _>>()?;
+        let (_, _, height, width) = batch.size4()?;
+        let priors = priors(self.rules.priors, &self.head.priors, &grids, (height, width));
+        Ok(Outputs { maps, sources, refined, raw, priors })
+    }
+
+    /// Detections per image in the unit of the prior boxes.
+    fn found(&self, outputs: &Outputs, batch: &Tensor) -> Result<Vec<Vec<Found>>, Error> {
+        let (_, _, height, width) = batch.size4()?;
+        let size = if self.rules.pixels { (width as f32, height as f32) } else { (1.0, 1.0) };
+        let arm = outputs.refined.as_ref().map(|(_, arm)| arm);
+        postprocess::detect(&self.head, self.rules, &outputs.priors, arm, &outputs.raw, size)
+    }
+
+    /// Detections in pixels of the original images.
+    fn finish(&self, found: Vec<Vec<Found>>, images: &[Geometry]) -> Vec<Vec<Detection>> {
+        let finish = |(mut found, geometry): (Vec<Found>, &Geometry)| {
+            found.iter_mut().for_each(|f| f.bbox = self.to_original(&f.bbox, geometry));
+            postprocess::soften(&mut found, &self.head);
+            found.iter().map(|f| Detection { bbox: f.bbox, score: f.score, label: f.label, mask: None }).collect()
+        };
+        found.into_iter().zip(images).map(finish).collect()
+    }
+
+    fn to_original(&self, b: &Bbox, geometry: &Geometry) -> Bbox {
+        let Geometry { original, resized } = geometry;
+        let (width, height) = (original.0 as f32, original.1 as f32);
+        let (x, y) =
+            if self.rules.pixels { (width / resized.0 as f32, height / resized.1 as f32) } else { (width, height) };
+        let scaled = [b[0] * x, b[1] * y, b[2] * x, b[3] * y];
+        match (self.rules.clip_after_rescale, &self.head.refine) {
+            (false, _) => scaled,
+            // RefineDet's test harness knows pixels, not borders (spec/refinedet.md §2).
+            (true, Some(_)) => clip(&scaled, width, height, 1.0),
+            (true, None) => clip(&scaled, width, height, 0.0),
+        }
+    }
+}
+
+impl Detector for OneStage {
+    fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
+        self.body.optimize(kind)?;
+        self.extras.iter_mut().try_for_each(|e| e.optimize(kind))?;
+        self.l2.iter_mut().flatten().try_for_each(|l| l.optimize(kind))?;
+        if let Some((arm, transfer)) = &mut self.refine {
+            arm.optimize(kind)?;
+            transfer.optimize(kind)?;
+        }
+        self.odm.optimize(kind)?;
+        self.kind = kind;
+        Ok(())
+    }
+
+    fn walk(&self, batch: &Tensor) -> Result<(), Error> {
+        self.forward(batch).map(|_| ())
+    }
+
+    fn predict(&self, inputs: &[Prepared]) -> Result<Prediction, Error> {
+        if inputs.is_empty() {
+            return Ok(Prediction::default());
+        }
+        let start = Instant::now();
+        let batch = self.spec.input.batch(inputs, self.device, self.kind)?;
+        let batched = Instant::now();
+        let outputs = tch::no_grad(|| self.forward(&batch))?;
+        let networked = Instant::now();
+        let images: Vec<Geometry> = inputs.iter().map(|i| i.geometry).collect();
+        let images = self.finish(tch::no_grad(|| self.found(&outputs, &batch))?, &images);
+        let ms = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e3;
+        let times = StageTimes {
+            batch: ms(start, batched),
+            network: ms(batched, networked),
+            postprocess: ms(networked, Instant::now()),
+        };
+        Ok(Prediction { images, times })
+    }
+
+    fn features(&self, batch: &Tensor, images: &[Geometry]) -> Result<Vec<(String, Tensor)>, Error> {
+        let batch = batch.f_to_device(self.device)?.f_to_kind(self.kind)?;
+        tch::no_grad(|| {
+            let outputs = self.forward(&batch)?;
+            let found = self.found(&outputs, &batch)?;
+            let finished = self.finish(found.clone(), images);
+            features::named(&self.head, outputs, &found, &finished)
+        })
+    }
+}

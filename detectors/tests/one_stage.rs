@@ -1,0 +1,121 @@
+//! One-stage detectors against their references (tests/fixtures/{refinedet,dsod,ssd}*, whose JSON names the repository).
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Fixture, fixtures, procedural};
+use std::collections::BTreeMap;
+use tch::Tensor;
+use vovdet_detectors::{Geometry, LoadOptions, Model, ModelSpec, load};
+
+/// The model without a dialect: the keys must tell it.
+fn model(name: &str, fixture: &Fixture, plain: bool) -> Model {
+    let options = LoadOptions { plain, ..LoadOptions::default() };
+    load(Some(ModelSpec::named(name, None).unwrap()), &fixture.checkpoint(), &options).unwrap().0
+}
+
+fn features(model: &Model, input: &Tensor, geometry: Option<Geometry>) -> BTreeMap<String, Tensor> {
+    let geometry = geometry.map(|g| [g]);
+    model.features(input, geometry.as_ref().map(|g| g.as_slice())).unwrap().into_iter().collect()
+}
+
+fn procedural_input(side: i64) -> Tensor {
+    let values = procedural("input", &[1, 3, side as usize, side as usize], 1.0);
+    // The tensor `input` is 2(2u - 1): the general rule gives weights of rank four (2u - 1) · sqrt(6 / fan-in).
+    let scale = 2.0 / (6.0 / (3.0 * (side * side) as f64)).sqrt();
+    (Tensor::from_slice(&values).to_kind(tch::Kind::Double) * scale).to_kind(tch::Kind::Float).view([1, 3, side, side])
+}
+
+/// Every point within `limit` of the largest value.
+fn maps_agree(fixture: &Fixture, ours: &BTreeMap<String, Tensor>, points: &[&str], limit: f32) {
+    for point in points {
+        let difference = fixture.difference(point, &ours[*point]);
+        assert!(difference < limit, "{point}: {difference}");
+    }
+}
+
+/// Rows (class, score, box) one to one, whatever their order: boxes within `near`, scores within 1e-4.
+fn rows_agree(ours: &[[f32; 6]], theirs: &[[f32; 6]], near: f32) {
+    assert_eq!(ours.len(), theirs.len(), "number of detections");
+    let mut free: Vec<&[f32; 6]> = ours.iter().collect();
+    for row in theirs {
+        let same = |o: &&[f32; 6]| {
+            o[0] == row[0]
+                && (o[1] - row[1]).abs() < 1e-4
+                && o[2..].iter().zip(&row[2..]).all(|(a, b)| (a - b).abs() < near)
+        };
+        let at = free.iter().position(same).unwrap_or_else(|| panic!("{row:?} is not found"));
+        free.swap_remove(at);
+    }
+}
+
+fn six(values: &[f32]) -> Vec<[f32; 6]> {
+    values.as_chunks::<6>().0.to_vec()
+}
+
+fn detections(ours: &BTreeMap<String, Tensor>) -> Vec<[f32; 6]> {
+    six(&Vec::<f32>::try_from(ours["detections"].flatten(0, -1)).unwrap())
+}
+
+#[test]
+fn luuuyi_refinedet() {
+    let fixture = Fixture::open("refinedet320_voc");
+    for plain in [true, false] {
+        let model = model("refinedet320_vgg16", &fixture, plain);
+        let ours = features(&model, &procedural_input(320), None);
+        maps_agree(&fixture, &ours, &["arm_loc", "arm_conf", "odm_loc", "odm_conf"], 1e-5);
+        maps_agree(&fixture, &ours, &["arm_source.0", "arm_source.3", "odm_source.0", "odm_source.3"], 1e-5);
+        maps_agree(&fixture, &ours, &["priors"], 1e-7);
+        rows_agree(&detections(&ours), &six(&fixture.floats("detections")), 1e-4);
+    }
+}
+
+#[test]
+fn uoip_dsod() {
+    let fixture = Fixture::open("dsod300_voc");
+    let model = model("dsod300_ds64_192_48_1", &fixture, false);
+    let ours = features(&model, &procedural_input(300), None);
+    maps_agree(&fixture, &ours, &["loc", "conf", "source.0", "source.1", "source.2", "source.5"], 1e-5);
+    maps_agree(&fixture, &ours, &["anchors"], 1e-7);
+    let (boxes, scores) = (fixture.floats("det_boxes"), fixture.floats("det_scores"));
+    let labels = fixture.integers("det_labels");
+    let theirs: Vec<[f32; 6]> = (0..scores.len())
+        .map(|i| [labels[i] as f32, scores[i], boxes[4 * i], boxes[4 * i + 1], boxes[4 * i + 2], boxes[4 * i + 3]])
+        .collect();
+    rows_agree(&detections(&ours), &theirs, 1e-4);
+}
+
+/// From the photograph to detections in its pixels.
+fn torchvision(fixture: &str, name: &str) {
+    let fixture = Fixture::open(fixture);
+    let model = model(name, &fixture, false);
+    let image = image::open(fixtures().join("chelsea.png")).unwrap().to_rgb8();
+    let prepared = [model.spec().input.prepare(&image).unwrap()];
+    let batch = model.spec().input.batch(&prepared, tch::Device::Cpu, tch::Kind::Float).unwrap();
+    let ours = features(&model, &batch, Some(prepared[0].geometry));
+    let difference = fixture.difference("input", &batch);
+    assert!(difference < 2e-5, "input: {difference}");
+    let points = ["features.0", "features.1", "features.2", "features.5", "cls_logits", "bbox_regression"];
+    maps_agree(&fixture, &ours, &points, 1e-5);
+    maps_agree(&fixture, &ours, &["anchors"], 1e-7);
+    let found = model.as_detector().unwrap().predict(&prepared).unwrap().images.remove(0);
+    let row =
+        |d: &vovdet_detectors::Detection| [d.label as f32 + 1.0, d.score, d.bbox[0], d.bbox[1], d.bbox[2], d.bbox[3]];
+    let ours: Vec<[f32; 6]> = found.iter().map(row).collect();
+    let (boxes, scores) = (fixture.floats("final.boxes"), fixture.floats("final.scores"));
+    let labels = fixture.integers("final.labels");
+    let theirs: Vec<[f32; 6]> = (0..scores.len())
+        .map(|i| [labels[i] as f32, scores[i], boxes[4 * i], boxes[4 * i + 1], boxes[4 * i + 2], boxes[4 * i + 3]])
+        .collect();
+    rows_agree(&ours, &theirs, 0.02);
+}
+
+#[test]
+fn torchvision_ssd300() {
+    torchvision("ssd300_vgg16_torchvision", "ssd300_vgg16");
+}
+
+#[test]
+fn torchvision_ssdlite() {
+    torchvision("ssdlite320_mobilenet_v3_large_torchvision", "ssdlite320_mobilenet_v3_large");
+}
