@@ -119,3 +119,16 @@ fn torchvision_ssd300() {
 fn torchvision_ssdlite() {
     torchvision("ssdlite320_mobilenet_v3_large_torchvision", "ssdlite320_mobilenet_v3_large");
 }
+
+/// OpenCV's own resize of the photograph, to the last bit, smaller and larger (tests/fixtures/opencv/make.py).
+#[test]
+fn opencv_resize_is_exact() {
+    let open = |name: &str| image::open(fixtures().join(name)).unwrap().to_rgb8();
+    for (model, side) in [("dsod300_vovnet27_slim", 300), ("ssd512_vgg16", 512)] {
+        let spec = ModelSpec::named(model, None).unwrap();
+        let ours = spec.input.prepare(&open("chelsea.png")).unwrap();
+        let theirs = spec.input.prepare(&open(&format!("opencv/chelsea_{side}x{side}.png"))).unwrap();
+        assert_eq!(ours.geometry.resized, (side, side));
+        assert_eq!((ours.tensor() - theirs.tensor()).abs().max().double_value(&[]), 0.0, "{side}");
+    }
+}

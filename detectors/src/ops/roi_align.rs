@@ -338,7 +338,7 @@ mod tests {
     /// Boxes of side 112, 224 and 448 sit exactly on the borders of levels 3, 4 and 5 (arXiv 1612.03144 eq. 1).
     #[test]
     fn levels_change_at_powers_of_two() {
-        for dialect in Dialect::ALL {
+        for dialect in [Dialect::MaskrcnnBenchmark, Dialect::Detectron2, Dialect::Torchvision] {
             let rules = dialect.rules().unwrap();
             let side = |s: f32| level(&[0.0, 0.0, s - rules.plus_one, s - rules.plus_one], rules, 4);
             assert_eq!([30.0, 112.5, 224.5, 448.5, 2000.0].map(side), [0, 1, 2, 3, 3], "{dialect}");
