@@ -3,6 +3,7 @@
 use crate::{
     checkpoint::Format,
     error::{ErrorKind, Read},
+    formats::caffe,
 };
 
 /// Files of other kinds: offset and bytes of their mark, what they are, what to do.
@@ -63,6 +64,16 @@ pub(crate) fn sniff(bytes: &[u8]) -> Read<Format> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     if text.first() == Some(&b'<') {
         return Err(ErrorKind::Html);
+    }
+    if ["name:", "layer {", "layer{", "layers {", "layers{", "input:"]
+        .iter()
+        .any(|start| text.starts_with(start.as_bytes()))
+    {
+        let (what, advice) = ("a Caffe network without weights (prototxt)", "give the path of its .caffemodel");
+        return Err(ErrorKind::Foreign { what, advice });
+    }
+    if caffe::is_net(bytes) {
+        return Ok(Format::Caffe);
     }
     if bytes.len() < 16 {
         return Err(ErrorKind::truncated(format!("its length is {}", bytes.len())));
