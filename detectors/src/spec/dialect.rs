@@ -35,7 +35,7 @@ impl Dialect {
             Naming::MaskrcnnBenchmark => Some(Self::MaskrcnnBenchmark),
             Naming::Detectron2 => Some(Self::Detectron2),
             Naming::Torchvision | Naming::TorchvisionLegacy => Some(Self::Torchvision),
-            Naming::Timm => None,
+            Naming::Timm | Naming::Caffe => None,
         }
     }
 

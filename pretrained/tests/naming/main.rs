@@ -336,9 +336,9 @@ fn namings_have_one_spelling() {
         assert_eq!(naming.to_string().parse(), Ok(naming));
         assert_eq!(serde_json::to_string(&naming).unwrap(), format!("\"{naming}\""));
     }
-    let error = "caffe".parse::<Naming>().unwrap_err().to_string();
+    let error = "darknet".parse::<Naming>().unwrap_err().to_string();
     assert_eq!(
         error,
-        "there is no naming \"caffe\": use one of torchvision, torchvision-legacy, maskrcnn-benchmark, detectron2, timm"
+        "there is no naming \"darknet\": use one of torchvision, torchvision-legacy, maskrcnn-benchmark, detectron2, timm, caffe"
     );
 }

@@ -105,9 +105,13 @@ impl<'a> Fields<'a> {
                     return Err(ErrorKind::Limit(what));
                 }
                 3 => open.push(number),
-                4 if number == innermost => drop(open.pop()),
+                4 if number == innermost => {
+                    open.pop();
+                }
                 4 => return Err(broken(start, "a group ends that is not the innermost one")),
-                _ => drop(self.value(wire, start)?),
+                _ => {
+                    self.value(wire, start)?;
+                }
             }
         }
         Ok(())

@@ -3,16 +3,17 @@
 //! The manifest was written by the files' maker with Google's protobuf and the reference schema.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod message;
+mod names;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::{check_tensors, fixture, json, shared};
+use message::{Message, QUICK};
 use serde_json::Value;
 use vovdet_pretrained::{CaffeNet, CaffeParams, Checkpoint, Dtype, ErrorKind, Format};
-
-/// Far above what any of these small files takes, far below what a bomb would.
-const QUICK: Duration = Duration::from_secs(2);
 
 fn open(name: &str) -> Checkpoint {
     Checkpoint::open(fixture("caffe").join(name)).unwrap_or_else(|error| panic!("{error}"))
@@ -238,68 +239,6 @@ fn a_published_ssd_is_read() {
     let folded = Checkpoint::open(&path).unwrap().folded().unwrap();
     assert_eq!(folded.read("cls_4_conv.bias").unwrap(), raw.read("cls_4_conv.blob1").unwrap());
     assert_eq!(folded.tensor("conv2d_0.weight").unwrap().shape, [32, 3, 3, 3]);
-}
-
-/// A protocol buffer, field by field.
-#[derive(Clone, Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn varint(mut self, mut n: u64) -> Self {
-        while n >= 0x80 {
-            self.0.push(n as u8 | 0x80);
-            n >>= 7;
-        }
-        self.0.push(n as u8);
-        self
-    }
-
-    fn number(self, field: u64, n: u64) -> Self {
-        self.varint(field << 3).varint(n)
-    }
-
-    fn float(mut self, field: u64, x: f32) -> Self {
-        self = self.varint(field << 3 | 5);
-        self.0.extend(x.to_le_bytes());
-        self
-    }
-
-    fn bytes(mut self, field: u64, bytes: &[u8]) -> Self {
-        self = self.varint(field << 3 | 2).varint(bytes.len() as u64);
-        self.0.extend(bytes);
-        self
-    }
-
-    fn message(self, field: u64, message: &Self) -> Self {
-        self.bytes(field, &message.0)
-    }
-
-    fn blob(shape: &[u64], values: &[f32]) -> Self {
-        let dims = shape.iter().fold(Self::default(), |dims, &n| dims.varint(n));
-        let data: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
-        Self::default().message(7, &Self::default().message(1, &dims)).bytes(5, &data)
-    }
-
-    fn layer(name: &str, kind: &str, bottom: &str, top: &str, blobs: &[Self]) -> Self {
-        let mut layer = Self::default().bytes(1, name.as_bytes()).bytes(2, kind.as_bytes());
-        for (field, name) in [(3, bottom), (4, top)] {
-            if !name.is_empty() {
-                layer = layer.bytes(field, name.as_bytes());
-            }
-        }
-        blobs.iter().fold(layer, |layer, blob| layer.message(7, blob))
-    }
-
-    fn net(layers: &[Self]) -> Self {
-        layers.iter().fold(Self::default().bytes(1, b"made"), |net, layer| net.message(100, layer))
-    }
-
-    fn open(self) -> Result<Checkpoint, vovdet_pretrained::Error> {
-        let start = Instant::now();
-        let opened = Checkpoint::from_bytes("made", self.0);
-        assert!(start.elapsed() < 2 * QUICK, "{:?}", start.elapsed());
-        opened
-    }
 }
 
 fn batch_norm(name: &str, bottom: &str, top: &str) -> Message {
