@@ -313,6 +313,22 @@ fn a_scale_finds_its_batch_norm() {
     assert_eq!(weight(&bare, "b.weight"), Some(4.0));
 }
 
+/// A linear layer may keep its weight as (in, out); PyTorch's is (out, in).
+#[test]
+fn a_transposed_weight_is_turned() {
+    let blob = [Message::blob(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])];
+    let layer = |transpose| {
+        Message::layer("fc", "InnerProduct", "x", "fc", &blob).message(117, &Message::default().number(6, transpose))
+    };
+    for (transpose, shape, values) in
+        [(0, [2, 3], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), (1, [3, 2], [1.0, 4.0, 2.0, 5.0, 3.0, 6.0])]
+    {
+        let folded = Message::net(&[layer(transpose)]).open().unwrap().folded().unwrap();
+        assert_eq!(folded.tensor("fc.weight").unwrap().shape, shape);
+        assert_eq!(floats(&folded, "fc.weight"), values);
+    }
+}
+
 /// What cannot be folded is refused by the layer's name.
 #[test]
 fn odd_blobs_cannot_be_folded() {

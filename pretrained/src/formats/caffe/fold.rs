@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::net::{CaffeLayer, CaffeNet};
+use super::net::{CaffeLayer, CaffeNet, CaffeParams};
 use crate::{
     error::{ErrorKind, Read},
     index::Index,
@@ -43,7 +43,10 @@ pub(crate) fn fold(index: Index, net: &CaffeNet, file: &[u8]) -> Read<Index> {
                 blobs.batch_norm(i, partners[i], file, &mut folded)?;
             }
             "Convolution" | "Deconvolution" | "InnerProduct" => {
-                let weight = matrix(blobs.take(i, 0, "weight")?, layer.kind == "InnerProduct");
+                let mut weight = blobs.take(i, 0, "weight")?;
+                if let CaffeParams::InnerProduct { transpose } = layer.params {
+                    weight = matrix(weight, transpose);
+                }
                 folded.push((format!("{}.weight", layer.name), weight));
                 blobs.bias(i, 1, &mut folded)?;
             }
@@ -212,12 +215,17 @@ fn number((dtype, layout): &Tensor, file: &[u8]) -> Read<f64> {
     number.ok_or_else(|| ErrorKind::malformed("a factor of it is no number"))
 }
 
-/// A weight; that of an InnerProduct without the axes of length 1 that old files begin it with.
-fn matrix((dtype, layout): Tensor, flat: bool) -> Tensor {
+/// The weight of an InnerProduct as (out, in), without the axes of length 1 that old files begin it
+/// with.
+fn matrix((dtype, mut layout): Tensor, transpose: bool) -> Tensor {
     let extra = layout.shape.len().saturating_sub(2);
-    if flat && extra > 0 && layout.shape[..extra].iter().all(|&n| n == 1) {
+    if extra > 0 && layout.shape[..extra].iter().all(|&n| n == 1) {
         let shape = layout.shape[extra..].to_vec();
-        return (dtype, layout.reshaped(shape));
+        layout = layout.reshaped(shape);
+    }
+    if transpose {
+        layout.shape.reverse();
+        layout.strides.reverse();
     }
     (dtype, layout)
 }

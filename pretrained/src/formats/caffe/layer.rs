@@ -36,6 +36,7 @@ enum Meaning {
     Top,
     Blob,
     Convolution,
+    InnerProduct,
     BatchNorm,
     PriorBox,
     Normalize,
@@ -53,6 +54,7 @@ impl Form {
             (Self::Current, 4) | (Self::V1, 3) => Meaning::Top,
             (Self::Current, 7) | (Self::V1, 6) => Meaning::Blob,
             (Self::Current, 106) | (Self::V1, 10) => Meaning::Convolution,
+            (Self::Current, 117) => Meaning::InnerProduct,
             (Self::Current, 139) => Meaning::BatchNorm,
             (Self::Current, 203) => Meaning::PriorBox,
             (Self::Current, 206) => Meaning::Normalize,
@@ -66,6 +68,7 @@ impl Form {
 #[derive(Default)]
 struct Params {
     convolution: CaffeConvolution,
+    transpose: bool,
     eps: Option<f32>,
     normalize: CaffeNormalize,
     priors: CaffePriorBox,
@@ -97,6 +100,7 @@ pub(super) fn read(file: &[u8], message: Range<usize>, form: Form) -> Read<(Caff
             (Meaning::Top, Value::Len(range)) => layer.tops.push(text(file, range)?),
             (Meaning::Blob, Value::Len(range)) => blobs.push(range),
             (Meaning::Convolution, Value::Len(range)) => params.convolution.read(file, range)?,
+            (Meaning::InnerProduct, Value::Len(range)) => params.read_transpose(file, range)?,
             (Meaning::BatchNorm, Value::Len(range)) => params.read_eps(file, range)?,
             (Meaning::PriorBox, Value::Len(range)) => params.priors.read(file, range)?,
             (Meaning::Normalize, Value::Len(range)) => params.normalize.read(file, range)?,
@@ -107,6 +111,7 @@ pub(super) fn read(file: &[u8], message: Range<usize>, form: Form) -> Read<(Caff
     layer.blobs = blobs.len();
     layer.params = match layer.kind.as_str() {
         "Convolution" | "Deconvolution" => CaffeParams::Convolution(params.convolution),
+        "InnerProduct" => CaffeParams::InnerProduct { transpose: params.transpose },
         "BatchNorm" => CaffeParams::BatchNorm { eps: params.eps.unwrap_or(1e-5) },
         "PriorBox" => CaffeParams::PriorBox(params.priors),
         "Normalize" => CaffeParams::Normalize(params.normalize),
@@ -137,6 +142,16 @@ pub(super) fn text(file: &[u8], range: Range<usize>) -> Read<String> {
 }
 
 impl Params {
+    fn read_transpose(&mut self, file: &[u8], message: Range<usize>) -> Read<()> {
+        let mut fields = Fields::of(file, message);
+        while let Some(field) = fields.next()? {
+            if let Field { number: 6, value: Value::Varint(n) } = field {
+                self.transpose = n != 0;
+            }
+        }
+        Ok(())
+    }
+
     fn read_eps(&mut self, file: &[u8], message: Range<usize>) -> Read<()> {
         let mut fields = Fields::of(file, message);
         while let Some(field) = fields.next()? {

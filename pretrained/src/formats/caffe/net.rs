@@ -41,6 +41,11 @@ pub struct CaffeLayer {
 pub enum CaffeParams {
     /// Of a `Convolution` or `Deconvolution`.
     Convolution(CaffeConvolution),
+    /// Of an `InnerProduct`.
+    InnerProduct {
+        /// The weight is stored as (in, out) instead of (out, in).
+        transpose: bool,
+    },
     /// Of a `BatchNorm`: what is added to the variance; 1e-5 if the file says nothing.
     BatchNorm {
         /// Added to the variance before the root.
