@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Fixture, fixtures, procedural};
+use common::{Fixture, caffe, fixtures};
 use std::collections::BTreeMap;
 use tch::Tensor;
 use vovdet_detectors::{Geometry, LoadOptions, Model, ModelSpec, load};
@@ -17,13 +17,6 @@ fn model(name: &str, fixture: &Fixture, plain: bool) -> Model {
 fn features(model: &Model, input: &Tensor, geometry: Option<Geometry>) -> BTreeMap<String, Tensor> {
     let geometry = geometry.map(|g| [g]);
     model.features(input, geometry.as_ref().map(|g| g.as_slice())).unwrap().into_iter().collect()
-}
-
-fn procedural_input(side: i64) -> Tensor {
-    let values = procedural("input", &[1, 3, side as usize, side as usize], 1.0);
-    // The tensor `input` is 2(2u - 1): the general rule gives weights of rank four (2u - 1) · sqrt(6 / fan-in).
-    let scale = 2.0 / (6.0 / (3.0 * (side * side) as f64)).sqrt();
-    (Tensor::from_slice(&values).to_kind(tch::Kind::Double) * scale).to_kind(tch::Kind::Float).view([1, 3, side, side])
 }
 
 /// Every point within `limit` of the largest value.
@@ -62,10 +55,10 @@ fn luuuyi_refinedet() {
     let fixture = Fixture::open("refinedet320_voc");
     for plain in [true, false] {
         let model = model("refinedet320_vgg16", &fixture, plain);
-        let ours = features(&model, &procedural_input(320), None);
+        let ours = features(&model, &caffe::input(&fixture), None);
         maps_agree(&fixture, &ours, &["arm_loc", "arm_conf", "odm_loc", "odm_conf"], 1e-5);
         maps_agree(&fixture, &ours, &["arm_source.0", "arm_source.3", "odm_source.0", "odm_source.3"], 1e-5);
-        maps_agree(&fixture, &ours, &["priors"], 1e-7);
+        maps_agree(&fixture, &ours, &["priors"], f32::MIN_POSITIVE);
         rows_agree(&detections(&ours), &six(&fixture.floats("detections")), 1e-4);
     }
 }
@@ -74,9 +67,9 @@ fn luuuyi_refinedet() {
 fn uoip_dsod() {
     let fixture = Fixture::open("dsod300_voc");
     let model = model("dsod300_ds64_192_48_1", &fixture, false);
-    let ours = features(&model, &procedural_input(300), None);
+    let ours = features(&model, &caffe::input(&fixture), None);
     maps_agree(&fixture, &ours, &["loc", "conf", "source.0", "source.1", "source.2", "source.5"], 1e-5);
-    maps_agree(&fixture, &ours, &["anchors"], 1e-7);
+    maps_agree(&fixture, &ours, &["anchors"], f32::MIN_POSITIVE);
     let (boxes, scores) = (fixture.floats("det_boxes"), fixture.floats("det_scores"));
     let labels = fixture.integers("det_labels");
     let theirs: Vec<[f32; 6]> = (0..scores.len())
@@ -97,7 +90,7 @@ fn torchvision(fixture: &str, name: &str) {
     assert!(difference < 2e-5, "input: {difference}");
     let points = ["features.0", "features.1", "features.2", "features.5", "cls_logits", "bbox_regression"];
     maps_agree(&fixture, &ours, &points, 1e-5);
-    maps_agree(&fixture, &ours, &["anchors"], 1e-7);
+    maps_agree(&fixture, &ours, &["anchors"], f32::MIN_POSITIVE);
     let found = model.as_detector().unwrap().predict(&prepared).unwrap().images.remove(0);
     let row =
         |d: &vovdet_detectors::Detection| [d.label as f32 + 1.0, d.score, d.bbox[0], d.bbox[1], d.bbox[2], d.bbox[3]];
@@ -118,6 +111,73 @@ fn torchvision_ssd300() {
 #[test]
 fn torchvision_ssdlite() {
     torchvision("ssdlite320_mobilenet_v3_large_torchvision", "ssdlite320_mobilenet_v3_large");
+}
+
+/// The model of a fixture's Caffe file; prior boxes and eps come from the file.
+fn caffe_model(name: &str, fixture: &Fixture, plain: bool) -> Model {
+    let options = LoadOptions { plain, ..LoadOptions::default() };
+    load(Some(ModelSpec::named(name, None).unwrap()), &caffe::checkpoint(fixture), &options).unwrap().0
+}
+
+fn caffe_refinedet(fixture: &str, name: &str, sources: [&str; 4]) {
+    let fixture = Fixture::open(fixture);
+    for plain in [true, false] {
+        let mut ours = features(&caffe_model(name, &fixture, plain), &caffe::input(&fixture), None);
+        for (i, source) in sources.into_iter().enumerate() {
+            let (arm, odm) = (ours[&format!("arm_source.{i}")].shallow_clone(), format!("odm_source.{i}"));
+            ours.insert(source.into(), arm);
+            let odm = ours[&odm].shallow_clone();
+            ours.insert(format!("P{}", i + 3), odm);
+        }
+        maps_agree(&fixture, &ours, &sources, 1e-5);
+        maps_agree(&fixture, &ours, &["P3", "P4", "P5", "P6", "arm_loc", "arm_conf", "odm_loc", "odm_conf"], 1e-5);
+        maps_agree(&fixture, &ours, &["priors"], f32::MIN_POSITIVE);
+        rows_agree(&detections(&ours), &six(&fixture.floats("detections")), 1e-3);
+    }
+}
+
+#[test]
+fn caffe_refinedet_vovnet39() {
+    let sources = ["Transition3/conv", "Transition4B/conv", "Transition5B/conv", "res6"];
+    caffe_refinedet("caffe_vovnet39_refinedet320_voc", "refinedet320_vovnet39", sources);
+}
+
+#[test]
+fn caffe_refinedet_vgg16() {
+    let sources = ["conv4_3_norm", "conv5_3_norm", "fc7", "conv6_2"];
+    caffe_refinedet("caffe_vgg16_refinedet320_voc", "refinedet320_vgg16", sources);
+}
+
+#[test]
+fn caffe_dsod() {
+    let fixture = Fixture::open("caffe_dsod300_64_64_16_1_voc");
+    let mut ours = features(&caffe_model("dsod300_ds64_64_16_1", &fixture, false), &caffe::input(&fixture), None);
+    for (i, source) in ["First", "Second", "Third", "Fourth", "Fifth", "Sixth"].into_iter().enumerate() {
+        let map = ours[&format!("source.{i}")].shallow_clone();
+        ours.insert(source.into(), map);
+    }
+    let points = ["First", "Second", "Third", "Fourth", "Fifth", "Sixth", "mbox_loc", "mbox_conf"];
+    maps_agree(&fixture, &ours, &points, 1e-5);
+    maps_agree(&fixture, &ours, &["priors"], f32::MIN_POSITIVE);
+    rows_agree(&detections(&ours), &six(&fixture.floats("detections")), 1e-3);
+}
+
+/// The paper's own VoVNet-39: stem of stride 1, pool, no identity; at a size where ceil and floor pools differ.
+#[test]
+fn caffe_vovnet39_classifier() {
+    let fixture = Fixture::open("caffe_vovnet39_body_97x131");
+    let mut ours = features(&caffe_model("vovnet39_caffe", &fixture, false), &caffe::input(&fixture), None);
+    for (point, name) in [
+        ("Transition2/conv", "stage2"),
+        ("Transition3/conv", "stage3"),
+        ("Transition4B/conv", "stage4"),
+        ("Transition5B/conv", "stage5"),
+        ("fc1000", "logits"),
+    ] {
+        let map = ours[name].shallow_clone();
+        ours.insert(point.into(), map);
+        maps_agree(&fixture, &ours, &[point], 1e-5);
+    }
 }
 
 /// OpenCV's own resize of the photograph, to the last bit, smaller and larger (tests/fixtures/opencv/make.py).

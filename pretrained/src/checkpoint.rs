@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, path::Path};
 
 use crate::{
     error::{Error, ErrorKind, Read, Result},
-    formats,
+    formats::{self, caffe::CaffeNet},
     index::Index,
     map::Bytes,
     sniff::sniff,
@@ -24,6 +24,8 @@ pub enum Format {
     Pickle,
     /// Safetensors.
     Safetensors,
+    /// A binary Caffe model (`.caffemodel`).
+    Caffe,
 }
 
 impl fmt::Display for Format {
@@ -33,6 +35,7 @@ impl fmt::Display for Format {
             Self::TorchZip => "PyTorch (zip)",
             Self::Pickle => "pickle of numpy arrays",
             Self::Safetensors => "safetensors",
+            Self::Caffe => "Caffe",
         })
     }
 }
@@ -57,6 +60,7 @@ pub struct Checkpoint {
     bytes: Bytes,
     format: Format,
     index: Index,
+    caffe: Option<CaffeNet>,
 }
 
 impl Checkpoint {
@@ -92,23 +96,27 @@ impl Checkpoint {
     }
 
     fn index(source: String, bytes: Bytes, at: Option<&[&str]>) -> Result<Self> {
-        let read = || -> Read<(Format, Index)> {
+        let read = || -> Read<(Format, Index, Option<CaffeNet>)> {
             let file = bytes.as_slice();
             let format = sniff(file)?;
             let index = match format {
+                Format::Caffe => {
+                    let (index, net) = formats::caffe::index(file)?;
+                    return Ok((format, index, Some(net)));
+                }
                 Format::TorchLegacy => formats::legacy::index(file, at),
                 Format::TorchZip => formats::torch_zip::index(file, at),
                 Format::Pickle => formats::pkl::index(file, at),
                 Format::Safetensors => formats::safetensors::index(file),
             }?;
-            Ok((format, index))
+            Ok((format, index, None))
         };
-        let (format, index) = read().map_err(|kind| Error::new(&source, kind))?;
+        let (format, index, caffe) = read().map_err(|kind| Error::new(&source, kind))?;
         // The index of a plain pickle lies between the data, so all of it has been read.
         if format == Format::Pickle {
             bytes.release(0..bytes.as_slice().len());
         }
-        Ok(Self { source, bytes, format, index })
+        Ok(Self { source, bytes, format, index, caffe })
     }
 
     /// How the file is stored.
@@ -171,7 +179,41 @@ impl Checkpoint {
         }
     }
 
-    /// The `__metadata__` of a safetensors file; empty otherwise.
+    /// The network of a Caffe file: its layers and their parameters.
+    pub fn caffe(&self) -> Option<&CaffeNet> {
+        self.caffe.as_ref()
+    }
+
+    /// A Caffe file with its tensors as PyTorch has them; any other file as it is.
+    ///
+    /// Each layer `L` keeps its name, its blobs become tensors:
+    ///
+    /// | layer | tensors |
+    /// |---|---|
+    /// | Convolution, Deconvolution, InnerProduct | `L.weight`, `L.bias` if there is one |
+    /// | BatchNorm, with the Scale that reads it | `L.weight`, `L.bias`, `L.running_mean`, `L.running_var` |
+    /// | Scale without a BatchNorm | `L.weight`, `L.bias` if there is one |
+    /// | Bias | `L.bias` |
+    /// | Normalize, PReLU | `L.weight` |
+    /// | any other | `L.blob0`, … as before |
+    ///
+    /// The statistics of a BatchNorm are divided by its factor (0 where that is 0), as Caffe does.
+    /// Its eps is in [`CaffeNet::norms`]. One-dimensional things lose the axes of length 1 that
+    /// old files give them.
+    ///
+    /// # Errors
+    /// When the blobs of a layer are not what its type has.
+    pub fn folded(mut self) -> Result<Self> {
+        if let Some(net) = &self.caffe {
+            let index = std::mem::take(&mut self.index);
+            self.index = formats::caffe::fold(index, net, self.bytes.as_slice())
+                .map_err(|kind| Error::new(&self.source, kind))?;
+        }
+        Ok(self)
+    }
+
+    /// The `__metadata__` of a safetensors file; a few words about the network of a Caffe file
+    /// (`caffe.net`, `caffe.layers`, `caffe.batch_norm_eps`); empty otherwise.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.index.metadata
     }

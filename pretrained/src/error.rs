@@ -66,7 +66,7 @@ pub enum ErrorKind {
     },
     /// Nothing that is known.
     #[error(
-        "is not a checkpoint in a known format (PyTorch, safetensors, pickle): \
+        "is not a checkpoint in a known format (PyTorch, safetensors, pickle, Caffe): \
          it starts with the bytes {0}"
     )]
     Unrecognised(String),

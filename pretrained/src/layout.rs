@@ -4,6 +4,7 @@ use std::{borrow::Cow, ops::Range};
 
 use crate::{
     error::{ErrorKind, Read},
+    formats::caffe::gather,
     pickle::latin1_bytes,
     tensor::numel,
 };
@@ -26,6 +27,17 @@ pub(crate) enum Data {
     },
     /// Bytes that were decoded while the pickle was read (protocol 0).
     Owned(Box<[u8]>),
+    /// A repeated field of a protocol buffer, in several pieces.
+    Pieces {
+        /// Where the message is.
+        message: Range<usize>,
+        /// The field's number.
+        field: u32,
+        /// Bytes of all pieces.
+        len: usize,
+    },
+    /// The same number everywhere, in the file nowhere.
+    Constant(f64),
 }
 
 /// A tensor's storage and the view of it.
@@ -42,6 +54,8 @@ pub(crate) struct Layout {
     pub strides: Vec<usize>,
     /// The bytes of each element are in reverse order.
     pub swap: bool,
+    /// What each element (a float) is divided by: Caffe keeps statistics as sums.
+    divisor: Option<f64>,
 }
 
 impl Layout {
@@ -76,7 +90,26 @@ impl Layout {
                 ));
             }
         }
-        Ok(Self { data, size, shape, elements, offset, strides, swap })
+        Ok(Self { data, size, shape, elements, offset, strides, swap, divisor: None })
+    }
+
+    /// A vector of the same number, `size` bytes each: 4 for float32, 8 for float64.
+    pub fn constant(value: f64, len: usize, size: usize) -> Self {
+        let (data, shape) = (Data::Constant(value), vec![len]);
+        Self { data, size, shape, elements: len, offset: 0, strides: vec![1], swap: false, divisor: None }
+    }
+
+    /// The same elements in another shape of as many, for tensors in C order.
+    pub fn reshaped(mut self, shape: Vec<usize>) -> Self {
+        debug_assert_eq!(numel(&shape), Some(self.elements));
+        self.strides = Self::c_strides(&shape);
+        self.shape = shape;
+        self
+    }
+
+    /// The same with each element, which must be a float, divided by a number.
+    pub fn divided(self, by: f64) -> Self {
+        Self { divisor: Some(by), ..self }
     }
 
     /// The steps of a tensor that lies in C order.
@@ -109,7 +142,7 @@ impl Layout {
         if len == 0 {
             return Some(range.start..range.start);
         }
-        if (self.swap && self.size > 1) || !self.is_contiguous() {
+        if (self.swap && self.size > 1) || self.divisor.is_some() || !self.is_contiguous() {
             return None;
         }
         let start = range.start + self.offset * self.size;
@@ -121,7 +154,8 @@ impl Layout {
         match &self.data {
             Data::File(range) => Some(range.clone()),
             Data::Latin1 { text, .. } => Some(text.clone()),
-            Data::Owned(_) => None,
+            Data::Pieces { message, .. } => Some(message.clone()),
+            Data::Owned(_) | Data::Constant(_) => None,
         }
     }
 
@@ -148,6 +182,8 @@ impl Layout {
             Data::File(range) => Cow::Borrowed(&file[range.clone()]),
             Data::Owned(bytes) => Cow::Borrowed(&bytes[..]),
             Data::Latin1 { text, len } => Cow::Owned(latin1(&file[text.clone()], *len)?),
+            Data::Pieces { message, field, len } => Cow::Owned(pieces(file, message, *field, *len)?),
+            Data::Constant(value) => return Ok(Cow::Owned(float_bytes(*value, self.size).repeat(self.elements))),
         };
         let mut bytes = if self.is_contiguous() {
             let start = self.offset * self.size;
@@ -160,6 +196,9 @@ impl Layout {
         };
         if self.swap && self.size > 1 {
             bytes.chunks_exact_mut(self.size).for_each(<[u8]>::reverse);
+        }
+        if let Some(divisor) = self.divisor {
+            divide(&mut bytes, self.size, divisor);
         }
         Ok(Cow::Owned(bytes))
     }
@@ -200,6 +239,28 @@ impl Layout {
                 row -= outer[dim] * self.strides[dim];
                 counter[dim] = 0;
             }
+        }
+    }
+}
+
+fn pieces(file: &[u8], message: &Range<usize>, field: u32, len: usize) -> Read<Vec<u8>> {
+    let bytes = gather(file, message.clone(), field)?;
+    if bytes.len() == len { Ok(bytes) } else { Err(ErrorKind::malformed("it changed while it was read")) }
+}
+
+/// A float32 or float64, little-endian.
+fn float_bytes(value: f64, size: usize) -> Vec<u8> {
+    if size == 4 { (value as f32).to_le_bytes().to_vec() } else { value.to_le_bytes().to_vec() }
+}
+
+fn divide(bytes: &mut [u8], size: usize, by: f64) {
+    if size == 4 {
+        for chunk in bytes.as_chunks_mut().0 {
+            *chunk = ((f64::from(f32::from_le_bytes(*chunk)) / by) as f32).to_le_bytes();
+        }
+    } else {
+        for chunk in bytes.as_chunks_mut().0 {
+            *chunk = (f64::from_le_bytes(*chunk) / by).to_le_bytes();
         }
     }
 }

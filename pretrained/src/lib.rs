@@ -1,4 +1,4 @@
-//! Checkpoint files of detectors: PyTorch (legacy and zip), pickles of numpy arrays, safetensors.
+//! Checkpoint files of detectors: PyTorch (legacy and zip), pickles of numpy arrays, safetensors, Caffe.
 //!
 //! [`Checkpoint::open`] tells the format by the content, maps the file and reads only its index. A
 //! file cannot run code, exhaust memory or bring the program down, whatever it says; one that cannot
@@ -23,6 +23,7 @@ mod write;
 
 pub use checkpoint::{Checkpoint, Format};
 pub use error::{Error, ErrorKind, Result};
+pub use formats::caffe::{CaffeConvolution, CaffeLayer, CaffeNet, CaffeNormalize, CaffeParams, CaffePriorBox};
 pub use tensor::{Dtype, TensorData, TensorInfo};
 pub use wrapper::{Ignored, Wrapper};
 pub use write::{write_safetensors, write_safetensors_with, write_torch_zip, write_torch_zip_with};

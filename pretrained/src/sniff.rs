@@ -3,6 +3,7 @@
 use crate::{
     checkpoint::Format,
     error::{ErrorKind, Read},
+    formats::caffe,
 };
 
 /// Files of other kinds: offset and bytes of their mark, what they are, what to do.
@@ -31,6 +32,10 @@ pub(crate) fn sniff(bytes: &[u8]) -> Read<Format> {
     if bytes.is_empty() {
         return Err(ErrorKind::Empty);
     }
+    // First of all, since the length of the header may begin with any mark: 640 bytes look like a pickle's PROTO.
+    if bytes.get(8) == Some(&b'{') && bytes[..8].ends_with(&[0, 0, 0]) {
+        return Ok(Format::Safetensors);
+    }
     if at(0, b"PK\x03\x04") || at(0, b"PK\x05\x06") {
         return Ok(Format::TorchZip);
     }
@@ -52,9 +57,6 @@ pub(crate) fn sniff(bytes: &[u8]) -> Read<Format> {
     if plain || at(0, b"(dp") || at(0, b"}q") || at(0, b"ccollections\nOrderedDict\n") {
         return Ok(Format::Pickle);
     }
-    if bytes.get(8) == Some(&b'{') && bytes[..8].ends_with(&[0, 0, 0]) {
-        return Ok(Format::Safetensors);
-    }
     // ONNX: field 1 (version, a small number), field 2 (producer's name) or 7 (graph).
     if let [0x08, 1..=20, 0x12 | 0x3a, ..] = bytes {
         let (what, advice) = ("an ONNX model", "use the PyTorch weights that it was exported from");
@@ -63,6 +65,16 @@ pub(crate) fn sniff(bytes: &[u8]) -> Read<Format> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     if text.first() == Some(&b'<') {
         return Err(ErrorKind::Html);
+    }
+    if ["name:", "layer {", "layer{", "layers {", "layers{", "input:"]
+        .iter()
+        .any(|start| text.starts_with(start.as_bytes()))
+    {
+        let (what, advice) = ("a Caffe network without weights (prototxt)", "give the path of its .caffemodel");
+        return Err(ErrorKind::Foreign { what, advice });
+    }
+    if caffe::is_net(bytes) {
+        return Ok(Format::Caffe);
     }
     if bytes.len() < 16 {
         return Err(ErrorKind::truncated(format!("its length is {}", bytes.len())));

@@ -227,3 +227,16 @@ fn a_file_cut_anywhere_is_never_misread() {
         }
     }
 }
+
+/// A header of 0x280 to 0x580 bytes begins like a pickle: 0x80 and a protocol number.
+#[test]
+fn the_length_of_a_safetensors_header_is_no_pickle() {
+    for length in [0x280usize, 0x480, 0x580] {
+        let entry = r#"{"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"#;
+        let header = format!("{entry}{}}}", " ".repeat(length - entry.len() - 1));
+        let bytes = [&(length as u64).to_le_bytes(), header.as_bytes(), &1f32.to_le_bytes()].concat();
+        let checkpoint = Checkpoint::from_bytes("length", bytes).unwrap();
+        assert_eq!(checkpoint.format(), vovdet_pretrained::Format::Safetensors);
+        assert_eq!(checkpoint.read("t").unwrap(), 1f32.to_le_bytes());
+    }
+}

@@ -191,7 +191,7 @@ impl ModelOptions {
             let built_in = path.to_str().filter(|_| !path.exists()).and_then(|name| Some((name, models::find(name)?)));
             return Ok(match built_in {
                 Some((name, bytes)) => Checkpoint::from_bytes(name, bytes)?,
-                None => Checkpoint::open(path)?,
+                None => Checkpoint::open(path)?.folded()?,
             });
         }
         let names = models::names().collect::<Vec<_>>().join(", ");

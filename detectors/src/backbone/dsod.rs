@@ -26,14 +26,14 @@ pub struct Dsod {
 }
 
 impl Dsod {
-    /// Builds the network: `stem.{0-2}`, `block{1-4}.{layer}.brc{1,2}`, `transition{1-3}`, `reduce`, `side`, each with
+    /// Builds the network: `stem{1-3}`, `block{1-4}.{layer}.brc{1,2}`, `transition{1-3}`, `reduce`, `side`, each with
     /// `.norm` and `.conv`.
     pub fn new(scope: &Scope, spec: &DsodSpec) -> Self {
         let (c, norm) = (spec.stem, spec.norm);
         let stem = [(3, c, 2), (c, c, 1), (c, 2 * c, 1)];
-        let stem = (0..).zip(stem).map(|(i, (input, output, stride))| {
+        let stem = (1..).zip(stem).map(|(i, (input, output, stride))| {
             let conv = ConvSpec::new(input, output, 3).stride(stride);
-            ConvNormAct::unit(&scope.sub(&format!("stem.{i}")), conv, Some(norm), Act::Relu)
+            ConvNormAct::unit(&scope.sub(&format!("stem{i}")), conv, Some(norm), Act::Relu)
         });
         let stem = stem.collect();
         let mut channels = 2 * c;

@@ -7,7 +7,7 @@ pub use norm::{L2Norm, NormRelu};
 
 use crate::Error;
 use crate::params::{Init, Scope};
-use crate::spec::NormSpec;
+use crate::spec::{NormKind, NormSpec};
 use norm::Norm;
 use tch::{Kind, Tensor};
 
@@ -115,6 +115,8 @@ pub struct ConvNormAct {
 impl ConvNormAct {
     /// Builds the layer: the convolution's parameters in `conv`, the normalisation's in the given scope.
     pub fn new(conv: &Scope, norm: Option<(&Scope, NormSpec)>, spec: ConvSpec, act: Act) -> Self {
+        let merged = norm.is_some_and(|(_, norm)| norm.kind == NormKind::Merged);
+        let (norm, spec) = if merged { (None, spec.bias()) } else { (norm, spec) };
         let (rows, columns) = if spec.transposed { (spec.input, spec.output) } else { (spec.output, spec.input) };
         let shape = [rows, columns / spec.groups, spec.kernel, spec.kernel];
         let weight = conv.param("weight", &shape, Init::Kaiming);

@@ -24,7 +24,7 @@ impl Norm {
         let shape = &[channels];
         let affine = |name, init| match spec.kind {
             NormKind::Frozen => scope.buffer(name, shape, init),
-            NormKind::Batch | NormKind::Group => scope.param(name, shape, init),
+            NormKind::Batch | NormKind::Group | NormKind::Merged => scope.param(name, shape, init),
         };
         let weight = affine("weight", Init::Ones);
         let bias = affine("bias", Init::Zeros);

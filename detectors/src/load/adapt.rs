@@ -1,9 +1,10 @@
 //! Reads from a checkpoint the numbers that it fixes: class counts, widths, depths, stored anchors.
 
+use super::adapt_one_stage as one_stage;
 use super::keys::Keys;
 use crate::Error;
 use crate::classifier::last_layer;
-use crate::spec::{Background, Class, MaskRcnnSpec, ModelSpec, NormKind, NormSpec, PriorMap, Task};
+use crate::spec::{Background, Class, MaskRcnnSpec, ModelSpec, NormKind, NormSpec, Task};
 use vovdet_pretrained::{Checkpoint, Dtype};
 
 /// Changes `spec` to the sizes that the checkpoint has. Shapes that make no sense are left to the load report.
@@ -30,17 +31,13 @@ pub(super) fn adapt(spec: &mut ModelSpec, checkpoint: &Checkpoint, keys: &Keys) 
             }
         }
         Task::OneStage(head) => {
-            let prefix = if head.refine.is_some() { "odm." } else { "" };
-            let outputs = ["weight", "conv.weight", "pw.weight"]
-                .iter()
-                .find_map(|name| dimension(&format!("{prefix}conf.0.{name}"), 0));
-            let each = head.priors.first().map_or(1, PriorMap::per_cell);
-            let foreground = outputs.map_or(0, |n| (n / each - 1).max(0));
+            let foreground = one_stage::adapt(head, checkpoint, &dimension)?;
             if spec.classes.len() as i64 != foreground {
                 spec.classes = Class::table(foreground as usize);
             }
         }
     }
+    one_stage::adapt_norms(spec, checkpoint, keys)?;
     adapt_norm(spec, keys);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! From a checkpoint to a model, strictly: whatever is not applied is an error unless the caller allows it by name.
 
 mod adapt;
+mod adapt_one_stage;
 mod identify;
 mod keys;
 mod report;

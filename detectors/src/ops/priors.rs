@@ -34,32 +34,27 @@ fn cells((rows, columns): (i64, i64)) -> impl Iterator<Item = (i64, i64)> {
     (0..rows).flat_map(move |row| (0..columns).map(move |column| (row, column)))
 }
 
-/// Caffe's prior_box_layer: float32 boxes, float64 corners.
+/// Caffe's prior_box_layer: float32 all the way.
 fn caffe(map: &PriorMap, grid: (i64, i64), size: (i64, i64), priors: &mut Priors) {
-    let min = map.min.trunc();
-    let mut shapes = vec![(min as f32, min as f32)];
+    let min = map.min.trunc() as f32;
+    let mut shapes = vec![(min, min)];
     if let Some(max) = map.max {
-        let square = (min * max.trunc()).sqrt() as f32;
+        let square = (min * max.trunc() as f32).sqrt();
         shapes.push((square, square));
     }
     for &ratio in &map.ratios {
-        for ratio in [ratio as f32, (1.0 / f64::from(ratio as f32)) as f32] {
-            shapes.push((min as f32 * ratio.sqrt(), min as f32 / ratio.sqrt()));
+        for ratio in [ratio as f32, 1.0 / ratio as f32] {
+            shapes.push((min * ratio.sqrt(), min / ratio.sqrt()));
         }
     }
     let (step_y, step_x) = (step(map, size.0, grid.0) as f32, step(map, size.1, grid.1) as f32);
+    let (height, width) = (size.0 as f32, size.1 as f32);
     for (row, column) in cells(grid) {
         let (cx, cy) = ((column as f32 + 0.5) * step_x, (row as f32 + 0.5) * step_y);
         for &(w, h) in &shapes {
-            let corner = |centre: f32, side: f32, sign: f64, whole: i64| {
-                ((f64::from(centre) + sign * f64::from(side) / 2.0) / whole as f64) as f32
-            };
-            priors.push([
-                corner(cx, w, -1.0, size.1),
-                corner(cy, h, -1.0, size.0),
-                corner(cx, w, 1.0, size.1),
-                corner(cy, h, 1.0, size.0),
-            ]);
+            let (w, h) = (w / 2.0, h / 2.0);
+            let corners = [(cx - w) / width, (cy - h) / height, (cx + w) / width, (cy + h) / height];
+            priors.push(if map.clip { corners.map(|v| v.clamp(0.0, 1.0)) } else { corners });
         }
     }
 }

@@ -230,4 +230,6 @@ pub enum NormKind {
     Frozen,
     /// GroupNorm, 32 groups.
     Group,
+    /// None: the convolution has a bias into which a norm was merged (Caffe's deployed files).
+    Merged,
 }

@@ -48,6 +48,7 @@ impl Dialect {
             Naming::Torchvision | Naming::TorchvisionLegacy => Some(Self::Torchvision),
             Naming::Luuuyi => Some(Self::Luuuyi),
             Naming::Uoip => Some(Self::Uoip),
+            Naming::Caffe => Some(Self::Caffe),
             Naming::Timm => None,
         }
     }

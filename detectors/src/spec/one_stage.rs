@@ -130,6 +130,9 @@ pub struct PriorMap {
     pub ratios: Vec<f64>,
     /// Distance of the centres; 0: the input's side divided by the map's.
     pub step: f64,
+    /// Corners are clipped to the input; some Caffe files say so.
+    #[serde(default)]
+    pub clip: bool,
 }
 
 impl PriorMap {

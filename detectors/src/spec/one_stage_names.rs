@@ -108,7 +108,7 @@ fn refinedet(size: u32, body: &str, dialect: Option<Dialect>) -> Option<Parts> {
     } else {
         ExtraSpec::Residual { block: BlockSpec { width: 128, output: 512 }, norm: NormSpec::BATCH }
     };
-    let prior = |min: f64, step: f64| PriorMap { min, max: None, ratios: vec![2.0], step };
+    let prior = |min: f64, step: f64| PriorMap { min, max: None, ratios: vec![2.0], step, clip: false };
     // The test harness subtracts the mean first and resizes floats.
     let mut input = InputSpec { resampler: Resampler::TorchBilinear, ..InputSpec::caffe(size) };
     if dialect == Dialect::Luuuyi {
@@ -156,7 +156,9 @@ fn plain_head(sources: usize, kernel: i64) -> HeadSpec {
 /// Prior boxes from consecutive sizes: each is the small square of its map and the large one of the map before.
 fn chain(sizes: &[f64], steps: &[f64], ratios: &[&[f64]]) -> Vec<PriorMap> {
     let pairs = sizes.windows(2).zip(steps).zip(ratios);
-    pairs.map(|((s, &step), ratios)| PriorMap { min: s[0], max: Some(s[1]), ratios: ratios.to_vec(), step }).collect()
+    pairs
+        .map(|((s, &step), ratios)| PriorMap { min: s[0], max: Some(s[1]), ratios: ratios.to_vec(), step, clip: false })
+        .collect()
 }
 
 /// Ratios of SSD's six maps.
@@ -275,9 +277,14 @@ fn ssd_mobile(size: u32, body: &str) -> Option<Parts> {
     let backbone = caffe_body(body)?;
     let norm = Some(NormSpec::BATCH);
     let scale = f64::from(size) / 300.0;
-    let map =
-        |min: f64, max: f64| PriorMap { min: min * scale, max: Some(max * scale), ratios: vec![2.0, 3.0], step: 0.0 };
-    let first = PriorMap { min: 60.0 * scale, max: None, ratios: vec![2.0], step: 0.0 };
+    let map = |min: f64, max: f64| PriorMap {
+        min: min * scale,
+        max: Some(max * scale),
+        ratios: vec![2.0, 3.0],
+        step: 0.0,
+        clip: false,
+    };
+    let first = PriorMap { min: 60.0 * scale, max: None, ratios: vec![2.0], step: 0.0, clip: false };
     let mobile = body == "mobilenet";
     let input = if mobile {
         InputSpec { scale: 0.007843, mean: [127.5 * 0.007843; 3], ..InputSpec::caffe(size) }

@@ -1,6 +1,8 @@
 //! Procedural weights and the fixtures of the reference implementations.
 #![allow(clippy::unwrap_used, missing_docs, dead_code)]
 
+pub mod caffe;
+
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,6 +18,11 @@ pub fn fixtures() -> PathBuf {
 
 /// The rule of tests/fixtures/procedural.json: FNV-1a of the name, splitmix64's finaliser of each index.
 pub fn procedural(name: &str, shape: &[usize], factor: f64) -> Vec<f32> {
+    procedural_as(name, name, shape.to_vec(), factor)
+}
+
+/// The numbers of `name`, in the range that the rule gives a tensor called `kind`.
+pub fn procedural_as(name: &str, kind: &str, shape: Vec<usize>, factor: f64) -> Vec<f32> {
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
     let fan_in: usize = shape.iter().skip(1).product();
     (1..=shape.iter().product::<usize>() as u64)
@@ -26,13 +33,13 @@ pub fn procedural(name: &str, shape: &[usize], factor: f64) -> Vec<f32> {
             z ^= z >> 31;
             let u = (z >> 40) as f64 / f64::from(1 << 24);
             let signed = 2.0 * u - 1.0;
-            let value = if name.ends_with("running_var") {
+            let value = if kind.ends_with("running_var") {
                 0.5 + u
-            } else if name.ends_with("running_mean") {
+            } else if kind.ends_with("running_mean") {
                 0.2 * signed
             } else if shape.len() >= 2 {
                 signed * (6.0 / fan_in as f64).sqrt()
-            } else if name.ends_with("weight") {
+            } else if kind.ends_with("weight") {
                 0.5 + u
             } else {
                 0.2 * signed

@@ -1,6 +1,7 @@
 //! One file per format: from the bytes of a file to its index.
 
 pub(crate) mod archive;
+pub(crate) mod caffe;
 pub(crate) mod legacy;
 pub(crate) mod pkl;
 pub(crate) mod safetensors;

@@ -5,7 +5,25 @@
 //! * backbones and classifiers: the keys of VoVNet's reference code
 //!   (`stage3.OSA3_1.layers.0.OSA3_1_0/conv.weight`) and of torchvision's ResNet
 //!   (`layer1.0.downsample.1.running_mean`);
-//! * detectors: torchvision's newest keys, with the backbone behind `backbone.body.`.
+//! * Mask R-CNN and its relatives: torchvision's newest keys, with the backbone behind
+//!   `backbone.body.`;
+//! * detectors in one stage: names of our own, with the backbone behind `backbone.`, in the table below.
+//!
+//! In the second column, `norm` stands for `weight`, `bias`, `running_mean`, `running_var`, `param` for
+//! `weight`, `bias`; `conv.param` is `conv.weight` alone where a norm follows.
+//!
+//! | network | canonical names |
+//! |---|---|
+//! | VGG-16 | `conv{1-5}_{1-3}.conv.param`, `fc{6,7}.conv.param` |
+//! | MobileNet V1 | `features.conv0.{conv.param, norm.norm}`, `features.conv{1-13}.{dw, pw}.{conv.param, norm.norm}` |
+//! | PeleeNet | its reference code's: `features.stemblock.stem2a.conv.weight`, … |
+//! | RefineDet | `extras.0.{branch1, branch2a, branch2b, branch2c}.{conv.param, norm.norm}` or `extras.0.{squeeze, expand}.conv.param`; `norm.{0,1}.weight`; `tcb.{tl3_1, tl3_2, p3, up4, …}.{conv.param, norm.norm}`; `{arm, odm}.inter.{0-3}.{branch1, …}.{conv.param, norm.norm}`, `{arm, odm}.{loc, conf}.{0-3}.param` |
+//! | DSOD | `backbone.stem{1-3}`, `backbone.block{1-4}.{0-}.{brc1, brc2}`, `backbone.transition{1-3}`, `backbone.{reduce, side}`, `extras.{0-3}.{pool, conv1, conv2}`, `{loc, conf}.{0-5}`, each `.{conv.param, norm.norm}`; `norm.{0-5}.weight` |
+//! | SSD on VGG, MobileNet | `extras.{0-}.{squeeze, expand}.{conv.param, norm.norm}`; `norm.0.weight`; `{loc, conf}.{0-}.param` |
+//! | Pelee | `extras.{0-2}.{squeeze, expand}.conv.param`, `inter.{0-4}.{branch1, branch2a, branch2b, branch2c}.{conv.param, norm.norm}`, `{loc, conf}.{0-5}.param` |
+//! | face masks (AIZOO) | `backbone.conv2d_{0-7}.conv.param`, `{loc, conf}_insert.{0-4}.conv.param`, `{loc, conf}.{0-4}.param` |
+//!
+//! The numbers of sources count from the finest map.
 //!
 //! Weight files of other projects have other names for the same things. A [`Naming`] knows one
 //! project's names and translates whole sets of keys, since some names only have a meaning beside
@@ -13,9 +31,11 @@
 //! `box_head.5` behind four convolutions. [`rebase_body`] moves a backbone's names in and out of
 //! a detector.
 //!
-//! Sources: spec/vovnet.md §4 and §7.6, spec/mask_rcnn.md §1, spec/checkpoints.md §4.
+//! Sources: spec/vovnet.md §4 and §7.6, spec/mask_rcnn.md §1, spec/checkpoints.md §4; for Caffe
+//! spec/refinedet.md §4 and §5, spec/dsod.md §1.3, spec/pelee_mobilenet_cifar.md §1 and §2.
 
 mod body;
+mod dsod;
 mod hints;
 mod pattern;
 mod rules;
@@ -48,6 +68,9 @@ pub enum Naming {
     Luuuyi,
     /// uoip's DSOD.
     Uoip,
+    /// Caffe's layers, as [`Checkpoint::folded`](crate::Checkpoint::folded) names their tensors: VoVNet,
+    /// RefineDet, DSOD, SSD, Pelee.
+    Caffe,
 }
 
 /// A word that is no naming's name.
@@ -57,7 +80,7 @@ pub struct UnknownNaming(pub String);
 
 impl Naming {
     /// Every naming; the canonical one first.
-    pub const ALL: [Naming; 7] = [
+    pub const ALL: [Naming; 8] = [
         Naming::Torchvision,
         Naming::TorchvisionLegacy,
         Naming::MaskrcnnBenchmark,
@@ -65,6 +88,7 @@ impl Naming {
         Naming::Timm,
         Naming::Luuuyi,
         Naming::Uoip,
+        Naming::Caffe,
     ];
 
     /// The name in files and on the command line, for example `maskrcnn-benchmark`.
@@ -77,6 +101,7 @@ impl Naming {
             Naming::Timm => "timm",
             Naming::Luuuyi => "luuuyi",
             Naming::Uoip => "uoip",
+            Naming::Caffe => "caffe",
         }
     }
 
@@ -89,7 +114,7 @@ impl Naming {
         let canonical: Vec<bool> = keys.iter().map(|key| is_canonical(key)).collect();
         let mut best = (None, 0, 0);
         for naming in Naming::ALL {
-            let renamed = naming.rules().translate(&keys, Direction::ToCanonical);
+            let renamed = naming.translate(&keys, Direction::ToCanonical);
             let renames = renamed.iter().flatten().count();
             let knows =
                 renamed.iter().zip(&canonical).filter(|(renamed, canonical)| renamed.is_some() || **canonical).count();
@@ -108,7 +133,7 @@ impl Naming {
     /// by their own names. `None` is a key that this naming does not know: a part
     /// that no network here has, or a name of another project.
     pub fn to_canonical(self, keys: &[&str]) -> Vec<Option<String>> {
-        let mut names = self.rules().translate(keys, Direction::ToCanonical);
+        let mut names = self.translate(keys, Direction::ToCanonical);
         for (name, key) in names.iter_mut().zip(keys) {
             if name.is_none() && (self == Naming::Torchvision || is_canonical(key)) {
                 *name = Some((*key).to_owned());
@@ -120,12 +145,19 @@ impl Naming {
     /// The names of one network's canonical keys in this naming. What the naming has no other
     /// name for keeps its canonical one.
     pub fn from_canonical(self, keys: &[&str]) -> Vec<String> {
-        self.rules()
-            .translate(keys, Direction::FromCanonical)
+        self.translate(keys, Direction::FromCanonical)
             .into_iter()
             .zip(keys)
             .map(|(name, key)| name.unwrap_or_else(|| (*key).to_owned()))
             .collect()
+    }
+
+    fn translate(self, keys: &[&str], direction: Direction) -> Vec<Option<String>> {
+        let mut names = self.rules().translate(keys, direction);
+        if self == Naming::Caffe {
+            dsod::fill(keys, &mut names, direction);
+        }
+        names
     }
 
     fn rules(self) -> &'static Rules {
@@ -137,6 +169,7 @@ impl Naming {
             Naming::Timm => &rules::TIMM,
             Naming::Luuuyi => &rules::LUUUYI,
             Naming::Uoip => &rules::UOIP,
+            Naming::Caffe => &rules::CAFFE,
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | `{i:0..3}` | the numbers 0, 1, 2, 3 |
 //! | `{i:0..}` | 0, 1, 2, … without end |
 //! | `{i:0..9/3}` | every third: 0, 3, 6, 9 |
+//! | `{i:a..e}`, `{i:A..B}` | the same as numbers, written as letters: a, b, c, d, e |
 //! | `{i}` | the number that `i` already stands for, in the range it was given first |
 //! | `{param}` | `weight` or `bias` |
 //! | `{norm}` | a normalisation's `weight`, `bias`, `running_mean`, `running_var`, `num_batches_tracked` |
@@ -33,12 +34,19 @@ enum Piece {
     /// `start + step * rank`, for ranks below `count`.
     Number {
         slot: usize,
-        start: u32,
-        step: u32,
-        count: u32,
+        range: Range,
     },
     Word(&'static [&'static str]),
     Rest,
+}
+
+/// Numbers, or the codes of letters.
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    start: u32,
+    step: u32,
+    count: u32,
+    letters: bool,
 }
 
 /// What the holes of a pattern stood for in one key.
@@ -57,7 +65,7 @@ impl Pattern {
     pub(super) fn new(prefix: &str, text: &'static str, names: &mut Vec<&'static str>) -> Pattern {
         let mut pieces = Vec::new();
         let mut literal = prefix.to_owned();
-        let mut ranges: Vec<(usize, [u32; 3])> = Vec::new();
+        let mut ranges: Vec<(usize, Range)> = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             literal.push_str(before);
@@ -88,10 +96,10 @@ impl Pattern {
                         };
                         ranges.push((slot, range));
                     }
-                    let Some(&(_, [start, step, count])) = ranges.iter().find(|r| r.0 == slot) else {
+                    let Some(&(_, range)) = ranges.iter().find(|r| r.0 == slot) else {
                         panic!("pattern {text:?}: {{{hole}}} has no range");
                     };
-                    Piece::Number { slot, start, step, count }
+                    Piece::Number { slot, range }
                 }
             });
         }
@@ -117,8 +125,8 @@ impl Pattern {
                     (!rest.is_empty()).then_some(())?;
                     found.tail = std::mem::take(&mut rest);
                 }
-                &Piece::Number { slot, start, step, count } => {
-                    let (number, after) = leading_number(rest)?;
+                &Piece::Number { slot, range: Range { start, step, count, letters } } => {
+                    let (number, after) = if letters { leading_letter(rest)? } else { leading_number(rest)? };
                     let above = number.checked_sub(start)?;
                     let rank = above / step;
                     let fits = above % step == 0 && rank < count;
@@ -139,9 +147,14 @@ impl Pattern {
             match piece {
                 Piece::Text(text) => key.push_str(text),
                 Piece::Word(_) | Piece::Rest => key.push_str(found.tail),
-                &Piece::Number { slot, start, step, count } => {
+                &Piece::Number { slot, range: Range { start, step, count, letters } } => {
                     let rank = found.ranks[slot].filter(|rank| *rank < count)?;
-                    key.push_str(&rank.checked_mul(step)?.checked_add(start)?.to_string());
+                    let number = rank.checked_mul(step)?.checked_add(start)?;
+                    if letters {
+                        key.push(char::from_u32(number)?);
+                    } else {
+                        key.push_str(&number.to_string());
+                    }
                 }
             }
         }
@@ -149,16 +162,19 @@ impl Pattern {
     }
 }
 
-/// `lo..hi`, `lo..` or `lo..hi/step` as start, step and count.
-fn parse_range(text: &str) -> Option<[u32; 3]> {
+/// `lo..hi`, `lo..` or `lo..hi/step`; `a..e` with letters.
+fn parse_range(text: &str) -> Option<Range> {
     let (low, high) = text.split_once("..")?;
+    if let (Some((start, "")), Some((last, ""))) = (leading_letter(low), leading_letter(high)) {
+        return Some(Range { start, step: 1, count: last.checked_sub(start)? + 1, letters: true });
+    }
     let (high, step) = high.split_once('/').unwrap_or((high, "1"));
     let (start, step): (u32, u32) = (low.parse().ok()?, step.parse().ok()?);
     let count = match high {
         "" => u32::MAX,
         high => high.parse::<u32>().ok()?.checked_sub(start)? / step + 1,
     };
-    Some([start, step, count])
+    Some(Range { start, step, count, letters: false })
 }
 
 /// The decimal number at the head of `text`, written the one way a name writes it (no leading
@@ -170,6 +186,12 @@ fn leading_number(text: &str) -> Option<(u32, &str)> {
         return None;
     }
     Some((number.parse().ok()?, after))
+}
+
+/// The code of the letter at the head of `text`, and what follows.
+fn leading_letter(text: &str) -> Option<(u32, &str)> {
+    let letter = *text.as_bytes().first().filter(|byte| byte.is_ascii_alphabetic())?;
+    Some((letter.into(), &text[1..]))
 }
 
 #[cfg(test)]
@@ -193,6 +215,17 @@ mod tests {
         assert_eq!(third("x.7.running_var").as_deref(), Some("y.2.1.running_var"));
         assert_eq!(third("x.6.running_var"), None);
         assert_eq!(third("x.13.bias"), None);
+    }
+
+    #[test]
+    fn letters_count_like_numbers() {
+        let second = |key| translate("D{n:2..5}{i:f..j}/c", "s{n:2..5}.2.{i:0..4}", key);
+        assert_eq!(second("D4f/c").as_deref(), Some("s4.2.0"));
+        assert_eq!(second("D4j/c").as_deref(), Some("s4.2.4"));
+        for key in ["D4e/c", "D4k/c", "D4F/c", "D4/c", "D4fg/c", "D4\u{e9}/c"] {
+            assert_eq!(second(key), None, "{key}");
+        }
+        assert_eq!(translate("{b:1..2}x", "T{b:A..B}", "2x").as_deref(), Some("TB"));
     }
 
     #[test]

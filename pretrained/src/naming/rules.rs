@@ -49,13 +49,15 @@ pub(super) static TORCHVISION_LEGACY: LazyLock<Rules> =
 pub(super) static MASKRCNN_BENCHMARK: LazyLock<Rules> =
     LazyLock::new(|| Rules::new(tables::MASKRCNN_BENCHMARK, CANONICAL_PREFIXES));
 pub(super) static DETECTRON2: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::DETECTRON2, DETECTRON2_PREFIXES));
+pub(super) static CAFFE: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::CAFFE, CANONICAL_PREFIXES));
 pub(super) static TIMM: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::TIMM, CANONICAL_PREFIXES));
 
 static CANONICAL: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     let body = CANONICAL_PREFIXES
         .iter()
         .flat_map(|prefix| tables::CANONICAL_BODY.iter().map(move |text| Pattern::new(prefix, text, &mut Vec::new())));
-    let detector = tables::CANONICAL_DETECTOR.iter().map(|text| Pattern::new("", text, &mut Vec::new()));
+    let detector = tables::CANONICAL_DETECTOR.iter().chain(tables::CANONICAL_SINGLE_STAGE);
+    let detector = detector.map(|text| Pattern::new("", text, &mut Vec::new()));
     body.chain(detector).collect()
 });
 
@@ -71,6 +73,7 @@ impl Rules {
             let prefixes = match table.part {
                 Part::Body => CANONICAL_PREFIXES.iter().zip(foreign_prefixes).collect(),
                 Part::Detector => vec![(&"", "")],
+                Part::DetectorBody => vec![(&"backbone.", "")],
             };
             for (prefix, foreign_prefix) in prefixes {
                 for (canonical, foreign) in table.rows {
@@ -78,7 +81,10 @@ impl Rules {
                     rules.push(Rule {
                         canonical: Pattern::new(prefix, canonical, &mut names),
                         foreign: Pattern::new(foreign_prefix, foreign, &mut names),
-                        condition: table.when.condition(prefix, foreign_prefix),
+                        condition: match table.part {
+                            Part::Body => table.when.condition(prefix, foreign_prefix),
+                            Part::Detector | Part::DetectorBody => table.when.condition("", ""),
+                        },
                     });
                 }
             }

@@ -366,6 +366,6 @@ fn namings_have_one_spelling() {
     let error = "keras".parse::<Naming>().unwrap_err().to_string();
     assert_eq!(
         error,
-        "there is no naming \"keras\": use one of torchvision, torchvision-legacy, maskrcnn-benchmark, detectron2, timm, luuuyi, uoip"
+        "there is no naming \"keras\": use one of torchvision, torchvision-legacy, maskrcnn-benchmark, detectron2, timm, luuuyi, uoip, caffe"
     );
 }

@@ -2,8 +2,9 @@
 //!
 //! A row is (canonical, foreign). What a naming calls as we do has no row. Where several rows fit
 //! a key, the first one counts.
-//! Sources: spec/vovnet.md §4 and §7.6, spec/mask_rcnn.md §1; torchvision 0.26, timm 1.0.31.
+//! Sources: spec/vovnet.md §4 and §7.6, spec/mask_rcnn.md §1; torchvision 0.26, timm 1.0.31; for Caffe see there.
 
+mod caffe;
 mod canonical;
 mod detectron2;
 mod maskrcnn_benchmark;
@@ -11,7 +12,8 @@ mod one_stage;
 mod timm;
 mod torchvision_legacy;
 
-pub(super) use canonical::{CANONICAL_BODY, CANONICAL_DETECTOR};
+pub(super) use caffe::CAFFE;
+pub(super) use canonical::{CANONICAL_BODY, CANONICAL_DETECTOR, CANONICAL_SINGLE_STAGE};
 pub(super) use detectron2::DETECTRON2;
 pub(super) use maskrcnn_benchmark::MASKRCNN_BENCHMARK;
 pub(super) use one_stage::{LUUUYI, TORCHVISION_SSD, UOIP};
@@ -35,6 +37,8 @@ pub(super) enum Part {
     Body,
     /// In a detector, as written.
     Detector,
+    /// In a detector's backbone: behind `backbone.` canonically, as written in the file.
+    DetectorBody,
 }
 
 /// A name may mean two things; which one shows in another key of the same set, given as

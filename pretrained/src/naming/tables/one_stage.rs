@@ -91,8 +91,8 @@ pub(in crate::naming) const UOIP: &[Table] = &[Table {
     part: Part::Detector,
     when: When::Always,
     rows: &[
-        ("backbone.stem.{i:0..2}.conv.weight", "Stem.{i:0..2}.0.weight"),
-        ("backbone.stem.{i:0..2}.norm.{norm}", "Stem.{i:0..2}.1.{norm}"),
+        ("backbone.stem{i:1..3}.conv.weight", "Stem.{i:0..2}.0.weight"),
+        ("backbone.stem{i:1..3}.norm.{norm}", "Stem.{i:0..2}.1.{norm}"),
         (
             "backbone.block{b:1..2}.{i:0..}.brc{k:1..2}.norm.{norm}",
             "Block12.{b:0..2/2}.layers.{i:0..}.conv{k:1..2}.0.{norm}",

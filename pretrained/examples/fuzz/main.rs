@@ -5,8 +5,10 @@
 //! ```
 //!
 //! The seeds are all files below `tests/fixtures` (or `--corpus DIR`) up to `--max-bytes`. Every
-//! mutated input is opened and all its tensors are read. The same arguments give the same inputs;
+//! mutated input is opened and all its tensors are read, those of a Caffe model also folded. The same arguments give the same inputs;
 //! one that fails is saved beside the program's working directory as `fuzz-SEED-NUMBER.bin`.
+
+mod messages;
 
 use std::{
     collections::BTreeMap,
@@ -92,7 +94,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     let archives: Vec<_> = seeds.iter().filter_map(|bytes| unzip(bytes)).collect();
-    eprintln!("{} seeds, {} of them zip archives", seeds.len(), archives.len());
+    let nets: Vec<_> = seeds.iter().filter(|bytes| is_net(bytes)).collect();
+    eprintln!("{} seeds, {} of them zip archives, {} Caffe models", seeds.len(), archives.len(), nets.len());
 
     std::panic::set_hook(Box::new(|_| {}));
     let mut random = Random(seed);
@@ -106,6 +109,15 @@ fn main() -> ExitCode {
             let other = random.pick(&archives)[0].1.clone();
             mutate(&mut entries[at].1, &other, &mut random);
             zip(&entries)
+        } else if !nets.is_empty() && random.below(3) == 0 {
+            // Inside a message, so that what is around it stays whole.
+            let mut net = random.pick(&nets).to_vec();
+            let other = random.pick(&nets).to_vec();
+            for _ in 0..=random.below(3) {
+                let mut inside = |bytes: &mut Vec<u8>, random: &mut Random| mutate(bytes, &other, random);
+                net = messages::change(&net, 0, &mut random, &mut inside).unwrap_or(net);
+            }
+            net
         } else {
             let mut bytes = random.pick(&seeds).clone();
             let other = random.pick(&seeds);
@@ -152,14 +164,29 @@ fn main() -> ExitCode {
 
 /// Opens an input and reads all of it; gives the number of tensors, 0 when it is refused.
 fn try_input(bytes: Vec<u8>) -> Result<u64, String> {
+    let refused = |error: vovdet_pretrained::Error| {
+        let sentence = error.to_string();
+        let one_line = !sentence.contains('\n') && sentence.len() < 4000;
+        if one_line { Ok(0) } else { Err(format!("says {sentence:?}")) }
+    };
     let checkpoint = match Checkpoint::from_bytes("input", bytes) {
         Ok(checkpoint) => checkpoint,
-        Err(error) => {
-            let sentence = error.to_string();
-            let one_line = !sentence.contains('\n') && sentence.len() < 4000;
-            return if one_line { Ok(0) } else { Err(format!("says {sentence:?}")) };
-        }
+        Err(error) => return refused(error),
     };
+    let tensors = read_all(&checkpoint)?;
+    match checkpoint.folded() {
+        Ok(folded) => read_all(&folded)?,
+        Err(error) => refused(error)?,
+    };
+    Ok(tensors)
+}
+
+/// Whether a seed is a Caffe model that can be opened.
+fn is_net(bytes: &[u8]) -> bool {
+    Checkpoint::from_bytes("seed", bytes.to_vec()).is_ok_and(|checkpoint| checkpoint.caffe().is_some())
+}
+
+fn read_all(checkpoint: &Checkpoint) -> Result<u64, String> {
     for tensor in checkpoint.tensors() {
         // Data written as text are checked when they are read.
         let Ok(bytes) = checkpoint.bytes(&tensor.name) else { continue };
