@@ -3,7 +3,7 @@
 use super::keys::Keys;
 use super::{LoadOptions, adapt};
 use crate::params::ParamStore;
-use crate::spec::{Task, model_names};
+use crate::spec::{Dialect, Task, model_names};
 use crate::{Model, ModelSpec};
 use tch::Device;
 use vovdet_pretrained::Checkpoint;
@@ -27,7 +27,13 @@ fn fits(checkpoint: &Checkpoint, keys: &Keys, options: &LoadOptions) -> impl Ite
     let family = Family::of(keys);
     let dialect = options.dialect.or(keys.dialect());
     // FPNLite and the GN form are read from the shapes anyway, so a name is told by what the shapes turned out to be.
-    model_names().into_iter().filter(move |name| family.holds(name)).filter_map(move |name| {
+    let mut names = model_names();
+    if dialect == Some(Dialect::Caffe) {
+        // The plain name stands for the PyTorch form, which the file is not.
+        let twins: Vec<String> = names.iter().filter_map(|n| n.strip_suffix("_caffe").map(String::from)).collect();
+        names.retain(|name| !twins.contains(name));
+    }
+    names.into_iter().filter(move |name| family.holds(name)).filter_map(move |name| {
         let named = ModelSpec::named(&name, dialect).ok()?;
         let mut spec = named.clone();
         adapt::adapt(&mut spec, checkpoint, keys).ok()?;

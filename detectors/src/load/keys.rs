@@ -51,13 +51,15 @@ impl Keys {
         self.naming
     }
 
-    /// The dialect that a detector's keys speak; none for a bare backbone, whose keys are the same everywhere.
+    /// The dialect that a detector's keys speak; none for a bare backbone, whose keys are the same everywhere but in
+    /// Caffe, where the network behind them is another one (spec/vovnet.md §2.2).
     pub(super) fn dialect(&self) -> Option<Dialect> {
         let any = |prefixes: &[&str]| self.index.keys().any(|k| prefixes.iter().any(|p| k.starts_with(p)));
         let two_stage = any(&["rpn.", "roi_heads."]);
         // A one-stage detector under our own names follows the spec that it came with.
         let one_stage = self.renamed && any(&["arm.", "loc."]);
-        self.naming.filter(|_| two_stage || one_stage).and_then(Dialect::of_naming)
+        let caffe = self.naming == Some(Naming::Caffe);
+        self.naming.filter(|_| two_stage || one_stage || caffe).and_then(Dialect::of_naming)
     }
 
     /// Place in the file of the tensor with this canonical name.

@@ -105,9 +105,9 @@ pub fn check(
 
 /// A spec that came from a bare name follows the dialect that the keys speak.
 fn with_dialect_of(spec: ModelSpec, keys: &Keys, options: &LoadOptions) -> ModelSpec {
-    let (Some(own), Some(spoken), None) = (spec.dialect(), keys.dialect(), options.dialect) else { return spec };
+    let (Some(spoken), None) = (keys.dialect(), options.dialect) else { return spec };
     let untouched = ModelSpec::named(&spec.name, None).is_ok_and(|named| named == spec);
-    if own == spoken || !untouched {
+    if spec.dialect() == Some(spoken) || !untouched {
         return spec;
     }
     ModelSpec::named(&spec.name, Some(spoken)).unwrap_or(spec)

@@ -129,6 +129,17 @@ impl InputSpec {
         Self { resize: ResizeRule::Warp { size }, resampler: Resampler::CvBilinear, ..Self::bgr([104.0, 117.0, 123.0]) }
     }
 
+    /// The same with the channels in the other order.
+    pub(super) fn reversed(mut self) -> Self {
+        self.channels = match self.channels {
+            ChannelOrder::Rgb => ChannelOrder::Bgr,
+            ChannelOrder::Bgr => ChannelOrder::Rgb,
+        };
+        self.mean.reverse();
+        self.std.reverse();
+        self
+    }
+
     /// The input of ImageNet classifiers: short side 256, central 224 (spec/vovnet.md §6).
     pub fn imagenet() -> Self {
         Self {

@@ -130,12 +130,18 @@ impl ModelSpec {
         } else if let Some(spec) = one_stage_names::named(name, dialect) {
             return Ok(spec);
         } else if let Some(backbone) = backbone(name, dialect) {
-            let caffe = InputSpec { resampler: super::Resampler::PilBilinear, ..InputSpec::caffe(224) };
+            let imagenet = InputSpec::imagenet();
+            let caffe = InputSpec { resampler: imagenet.resampler, ..InputSpec::caffe(224) };
             let input = match (&backbone, dialect) {
+                // Its Caffe file takes the same numbers in the other order (spec/pelee_mobilenet_cifar.md §1.2).
+                (BackboneSpec::Peleenet(_), Some(Dialect::Caffe)) => imagenet.reversed(),
                 (_, Some(dialect)) => {
-                    InputSpec { resize: InputSpec::imagenet().resize, ..InputSpec::coco(dialect).unwrap_or(caffe) }
+                    InputSpec { resize: imagenet.resize, ..InputSpec::coco(dialect).unwrap_or(caffe) }
                 }
-                _ => InputSpec::imagenet(),
+                (BackboneSpec::Vovnet(v), None) if v.form == Form::Caffe => {
+                    InputSpec { resize: imagenet.resize, ..caffe }
+                }
+                _ => imagenet,
             };
             return Ok(Self {
                 name: name.into(),

@@ -70,11 +70,14 @@ impl Inspect {
             return Ok(Outcome::All);
         };
         let built_in = file.to_str().filter(|_| !file.exists()).and_then(|name| Some((name, models::find(name)?)));
-        let checkpoint = match built_in {
-            Some((name, bytes)) => Checkpoint::from_bytes(name, bytes)?,
-            None => Checkpoint::open(file)?,
+        let open = || match built_in {
+            Some((name, bytes)) => Checkpoint::from_bytes(name, bytes),
+            None => Checkpoint::open(file),
         };
-        let summary = Summary::of(&checkpoint);
+        let checkpoint = open()?;
+        // A Caffe file is listed as it is, blob by blob; which network it is, its layers' tensors tell.
+        let folded = checkpoint.caffe().and_then(|_| open().and_then(Checkpoint::folded).ok());
+        let summary = Summary::of(&checkpoint, folded.as_ref().unwrap_or(&checkpoint));
         if self.json {
             console.json_line(&summary)?;
         } else {
@@ -85,7 +88,8 @@ impl Inspect {
 }
 
 impl<'a> Summary<'a> {
-    fn of(checkpoint: &'a Checkpoint) -> Self {
+    /// What `checkpoint` holds, and what `folded`, the same as the loader sees it, fits.
+    fn of(checkpoint: &'a Checkpoint, folded: &Checkpoint) -> Self {
         let wrapper = checkpoint.wrapper();
         let infos = checkpoint.tensors();
         let tensor = |info: &'a vovdet_pretrained::TensorInfo| Tensor {
@@ -103,13 +107,13 @@ impl<'a> Summary<'a> {
             other_entries: wrapper.others.iter().map(|(key, line)| (key.as_str(), line.as_str())).collect(),
             notes: &wrapper.notes,
             metadata: checkpoint.metadata(),
-            naming: Naming::detect(infos.iter().map(|info| info.name.as_str())),
+            naming: Naming::detect(folded.tensors().iter().map(|info| info.name.as_str())),
             tensors: infos.iter().map(tensor).collect(),
             ignored: checkpoint.ignored().iter().map(|i| (i.name.as_str(), i.why.as_str())).collect(),
             // Shared storages may make these sums larger than the file; damaged ones must not overflow.
             numbers: infos.iter().fold(0, |sum, info| sum.saturating_add(info.numel())),
             tensor_bytes: infos.iter().fold(0, |sum, info| sum.saturating_add(info.byte_len())),
-            fits: vovdet_detectors::identify(checkpoint),
+            fits: vovdet_detectors::identify(folded),
         }
     }
 
