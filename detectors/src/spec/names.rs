@@ -108,7 +108,7 @@ impl ModelSpec {
         } else if let Some(backbone) = backbone(name, dialect) {
             let input = match (&backbone, dialect) {
                 (_, Some(dialect)) => InputSpec { resize: InputSpec::imagenet().resize, ..InputSpec::coco(dialect) },
-                _ => InputSpec::imagenet(),
+                _ => InputSpec::timm(name).unwrap_or_else(InputSpec::imagenet),
             };
             return Ok(Self {
                 name: name.into(),
