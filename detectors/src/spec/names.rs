@@ -186,6 +186,10 @@ fn detector(name: &str, masks: bool, backbone_name: &str, neck: &str, dialect: O
         "_fpnlite" => head.fpn.channels = 128,
         "_fpn_gn" => {
             *backbone.norm_mut() = NormSpec::GROUP;
+            // The GroupNorm configurations of both projects say STRIDE_IN_1X1: False.
+            if let BackboneSpec::Resnet(resnet) = &mut backbone {
+                resnet.stride_in_1x1 = false;
+            }
             head = head.with_group_norm();
         }
         "_fpn_v2" => {
