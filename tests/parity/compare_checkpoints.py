@@ -51,6 +51,27 @@ for wrapper in WRAPPERS:
 comparison("checkpoint legacy stream")(partial(wrapped, "bare", options=LEGACY))
 
 
+@torch.no_grad()
+def body(prefix, run):
+    """A body alone, cut out of a detector's file or saved with its prefix."""
+    model = procedural.fill(VoVNet("vovnet19_slim_ese", "frozen"))
+    x = procedural.network_input((1, 3, 65, 83))
+    weights = run.save({"model": prefixed(model.state_dict(), prefix)})
+    yield from measures.maps(run.program.features(weights, x, model="vovnet19_slim_ese"), model.features(x))
+
+
+for prefix in ("backbone.bottom_up.", "backbone.body.", "backbone.", "module.backbone.bottom_up."):
+    comparison(f"checkpoint body in {prefix}")(partial(body, prefix))
+
+
+@comparison("checkpoint detector in module.")
+def _(run):
+    state = maskrcnn_benchmark.Detector("vovnet27_slim", masks=False, width=128).state_dict()
+    report = run.program.check(run.save({"model": prefixed(state, "module."), "iteration": 90000}))
+    yield Measured("not applied", sum("cell_anchors" not in key for key in state) - report["applied"], 0)
+    yield Measured("missing", len(report["missing"]) + len(report["unexpected"]) + len(report["mismatched"]), 0)
+
+
 @comparison("checkpoint safetensors")
 @torch.no_grad()
 def _(run):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchvision
-from compare_detectors import STAGES, build
+from compare_detectors import build, stages_within
 from PIL import Image
 from pycocotools import mask as coco_mask
 from safetensors.torch import save_file
@@ -81,7 +81,7 @@ def make(name, folder):
             "file": path.name, "sha256_rgb": hashlib.sha256(pixels.tobytes()).hexdigest(), "hwc": list(pixels.shape)
         },
         "notes": NOTES[dialect],
-        "stages_within": STAGES[dialect] if not shape.get("group_norm") else 1e-4,
+        "stages_within": stages_within(dialect, shape),
         "state_dict": state,
         "masks_rle": rles,
         "tensors": about,
