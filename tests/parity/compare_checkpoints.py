@@ -25,7 +25,7 @@ def prefixed(state, prefix):
 WRAPPERS = {
     "bare": lambda s: s,
     "module.": lambda s: prefixed(s, "module."),
-    "state_dict with epoch": lambda s: {"epoch": 3, "arch": "vovnet", "state_dict": prefixed(s, "module."), "best": 1.0},
+    "state_dict with epoch": lambda s: {"epoch": 3, "arch": "v", "state_dict": prefixed(s, "module."), "best": 1.0},
     "model with iteration": lambda s: {"model": s, "optimizer": {"state": {}}, "iteration": 10},
     "model_state": lambda s: {"model_state": s, "epoch": 1},
     "net": lambda s: {"net": s},
@@ -121,7 +121,8 @@ def parameters(name, run):
     dialect, backbone, shape, count = COUNTS[name]
     state = dialect.Detector(backbone, **shape).state_dict()
     skip = ("running_", "cell_anchors", "num_batches")
-    yield Measured("parameters off", abs(sum(v.numel() for k, v in state.items() if not any(s in k for s in skip)) - count), 0)
+    found = sum(value.numel() for key, value in state.items() if not any(s in key for s in skip))
+    yield Measured("parameters off", abs(found - count), 0)
     report = run.program.check(run.save(state), model=name)
     loaded = sum("cell_anchors" not in key for key in state)
     yield Measured("not applied", abs(loaded - report["applied"]), 0)
@@ -135,7 +136,7 @@ for name in COUNTS:
 @comparison("checkpoint other anchors")
 @torch.no_grad()
 def _(run):
-    """maskrcnn-benchmark keeps its anchors in the file; a model trained with others must not run with the usual ones."""
+    """maskrcnn-benchmark keeps its anchors in the file: a model trained with others runs with its own."""
     model = procedural.fill(maskrcnn_benchmark.Detector("vovnet27_slim", masks=False, width=128), STEADY)
     x = procedural.network_input((1, 3, 64, 96))
     spread(model, lambda: model.raw(x, (96, 64)))

@@ -1,4 +1,4 @@
-"""Classifiers whose peer exists: torchvision's ResNets, timm's VoVNets, and VoVNet V1 as VoVNet.pytorch prepares images.
+"""Classifiers beside torchvision's ResNets, timm's VoVNets, and VoVNet V1 as VoVNet.pytorch prepares images.
 
 Features and logits on a random input, then probabilities on photographs through each side's own preparation.
 """

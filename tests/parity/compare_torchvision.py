@@ -5,7 +5,7 @@ import measures
 import numpy as np
 import procedural
 import torch
-from comparisons import Measured, comparison
+from comparisons import comparison
 from PIL import Image
 from spread import STEADY, spread
 from torchvision.models import detection, resnet50

@@ -2,7 +2,7 @@
 
     python tests/parity/run.py [--program target/release/vovdet] [--only PATTERN ...] [--list] [--image FILE ...]
 
-Needs torch 2.11, torchvision 0.26, timm, pycocotools, safetensors and Pillow; downloads nothing. Weights are procedural.
+Needs torch 2.11, torchvision 0.26, timm, pycocotools, safetensors and Pillow; weights are procedural, none are fetched.
 """
 import argparse
 import fnmatch

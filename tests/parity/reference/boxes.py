@@ -1,4 +1,4 @@
-"""Boxes as the two dialects count them: `one` is 1 where a box of one pixel has x1 = x2 (maskrcnn-benchmark), else 0."""
+"""Boxes as the two dialects count them: `one` is 1 where a box holds its last pixel (maskrcnn-benchmark), else 0."""
 import math
 
 import numpy as np
@@ -44,7 +44,7 @@ def nms_plus_one(boxes, scores, threshold):
 
 
 def benchmark_cell_anchors(stride, size):
-    """Rounded at the scale of the stride (half to even), then scaled; centred on (stride - 1) / 2, corners inclusive."""
+    """Rounded at the scale of the stride, half to even, then scaled; centred on (stride - 1) / 2, corners inclusive."""
     centre, rows = (stride - 1) / 2, []
     for ratio in (0.5, 1.0, 2.0):
         w = np.round(np.sqrt(stride * stride / ratio))
