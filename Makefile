@@ -1,12 +1,12 @@
 # vovdet: `make demo` does everything from nothing; `make test` proves it.
-.PHONY: help setup build demo test check bench
+.PHONY: help setup build demo test check parity bench
 
 TORCH := 2.11.0
 PYTHON ?= python3
 CARGO ?= cargo
 # auto: CUDA when an NVIDIA driver is there. `make setup DEVICE=cpu` or `DEVICE=cuda` says it outright.
 DEVICE ?= auto
-# The Python whose torchvision `make bench` measures us against.
+# The Python whose torchvision (and, for `make parity`, timm and pycocotools) we are compared with.
 PEER ?= python3
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make demo    finds nuclei in the bundled images, pictures in runs/demo"
 	@echo "make test    all tests"
 	@echo "make check   formatting, lints, documentation"
+	@echo "make parity  every network beside an independent one (PEER=python with torchvision 0.26, timm, pycocotools)"
 	@echo "make bench   Mask R-CNN beside torchvision's, in one run (PEER=python with torchvision 0.26)"
 
 setup:
@@ -35,6 +36,10 @@ check: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
+
+# ONLY='detectron2*' runs a part; `python tests/parity/run.py --list` shows the names.
+parity: build
+	PYTHONDONTWRITEBYTECODE=1 $(PEER) tests/parity/run.py --program target/release/vovdet $(if $(ONLY),--only $(ONLY))
 
 bench: build
 	$(PEER) benches/mask_rcnn_beside_torchvision.py target/release/vovdet

@@ -6,7 +6,7 @@ mod common;
 use common::{Fixture, model, procedural};
 use tch::Tensor;
 use vovdet_detectors::ModelSpec;
-use vovdet_detectors::spec::{NormKind, NormSpec};
+use vovdet_detectors::spec::{BackboneSpec, Dialect, NormKind, NormSpec};
 
 /// Largest relative difference over all points, in both lives of the layers.
 fn worst(fixture: &str, name: &str, norm: Option<NormKind>) -> f32 {
@@ -50,6 +50,19 @@ fn procedural_weights_are_the_references() {
 }
 
 /// Body parameters (convolutions and affine norms) and classifier totals of spec/vovnet.md §5.
+/// maskrcnn-benchmark configs/gn_baselines/scratch_e2e_mask_rcnn_R_50_FPN_Xconv1fc_3x_gn.yaml and detectron2
+/// configs/Misc/mask_rcnn_R_50_FPN_3x_gn.yaml against both projects' defaults (`STRIDE_IN_1X1`).
+#[test]
+fn group_normalised_resnets_stride_on_the_3x3() {
+    for dialect in [Dialect::MaskrcnnBenchmark, Dialect::Detectron2] {
+        for (neck, in_1x1) in [("fpn", true), ("fpn_gn", false)] {
+            let spec = ModelSpec::named(&format!("mask_rcnn_resnet50_{neck}"), Some(dialect)).unwrap();
+            let BackboneSpec::Resnet(resnet) = spec.backbone else { panic!("{:?}", spec.backbone) };
+            assert_eq!(resnet.stride_in_1x1, in_1x1, "{dialect} {neck}");
+        }
+    }
+}
+
 #[test]
 fn parameter_counts_are_the_published_ones() {
     let table = [

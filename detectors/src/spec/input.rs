@@ -152,4 +152,22 @@ impl InputSpec {
             pad_to: 1,
         }
     }
+
+    /// The input of timm's VoVNets, as their `pretrained_cfg` says (timm 1.0.31, `timm/models/vovnet.py`); none for
+    /// other names.
+    pub fn timm(name: &str) -> Option<Self> {
+        let imagenet = Self { resampler: Resampler::PilBicubic, ..Self::imagenet() };
+        match name {
+            // Crop 0.875 of 256.
+            "ese_vovnet19b_dw" | "ese_vovnet39b" => Some(imagenet),
+            // Crop 0.95 of 269.
+            "ese_vovnet57b" => Some(Self {
+                mean: [0.5; 3],
+                std: [0.5; 3],
+                resize: ResizeRule::CenterCrop { short: 269, crop: 256 },
+                ..imagenet
+            }),
+            _ => None,
+        }
+    }
 }

@@ -141,7 +141,7 @@ impl ModelSpec {
                 (BackboneSpec::Vovnet(v), None) if v.form == Form::Caffe => {
                     InputSpec { resize: imagenet.resize, ..caffe }
                 }
-                _ => imagenet,
+                _ => InputSpec::timm(name).unwrap_or(imagenet),
             };
             return Ok(Self {
                 name: name.into(),
@@ -244,6 +244,10 @@ fn detector(name: &str, masks: bool, backbone_name: &str, neck: &str, dialect: O
         "_fpnlite" => head.fpn.channels = 128,
         "_fpn_gn" => {
             *backbone.norm_mut()? = NormSpec::GROUP;
+            // The GroupNorm configurations of both projects say STRIDE_IN_1X1: False.
+            if let BackboneSpec::Resnet(resnet) = &mut backbone {
+                resnet.stride_in_1x1 = false;
+            }
             head = head.with_group_norm();
         }
         "_fpn_v2" => {
