@@ -50,24 +50,24 @@ impl Network {
     /// # Errors
     /// When one of them cannot be followed.
     pub fn from_env() -> Result<Self, Fault> {
-        let mut network = Self::default();
-        network.offline = env::var_os(OFFLINE).is_some_and(|value| !value.is_empty() && value != "0");
-        if let Some(mirror) = env::var(MIRROR).ok().filter(|mirror| !mirror.is_empty()) {
-            if !(mirror.starts_with("https://") || mirror.starts_with("http://")) {
-                let why = format!("is {mirror:?}: give the address of a folder, like https://host/weights");
-                return Err(Fault::Setting { variable: MIRROR, why });
+        let offline = env::var_os(OFFLINE).is_some_and(|value| !value.is_empty() && value != "0");
+        let mirror = env::var(MIRROR).ok().filter(|mirror| !mirror.is_empty());
+        if let Some(mirror) = mirror.as_ref().filter(|m| !(m.starts_with("https://") || m.starts_with("http://"))) {
+            let why = format!("is {mirror:?}: give the address of a folder, like https://host/weights");
+            return Err(Fault::Setting { variable: MIRROR, why });
+        }
+        let timeout = match env::var(TIMEOUT).ok().filter(|text| !text.is_empty()) {
+            None => Self::default().timeout,
+            Some(text) => {
+                let seconds = text.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
+                let day = Duration::from_hours(24);
+                seconds.filter(|s| !s.is_zero() && *s <= day).ok_or_else(|| {
+                    let why = format!("is {text:?}: give a number of seconds, above 0 and at most a day");
+                    Fault::Setting { variable: TIMEOUT, why }
+                })?
             }
-            network.mirror = Some(mirror);
-        }
-        if let Some(text) = env::var(TIMEOUT).ok().filter(|text| !text.is_empty()) {
-            let seconds = text.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
-            let day = Duration::from_hours(24);
-            network.timeout = seconds.filter(|s| !s.is_zero() && *s <= day).ok_or_else(|| {
-                let why = format!("is {text:?}: give a number of seconds, above 0 and at most a day");
-                Fault::Setting { variable: TIMEOUT, why }
-            })?;
-        }
-        Ok(network)
+        };
+        Ok(Self { offline, mirror, timeout, ..Self::default() })
     }
 
     /// Where a file is fetched from: the mirror, or the published link in its direct form.

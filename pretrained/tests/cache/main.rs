@@ -56,11 +56,13 @@ impl Bench {
     fn new(server: &Server) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path().join("cache"));
-        let mut network = Network::default();
-        network.mirror = Some(server.url.clone());
-        network.timeout = Duration::from_millis(400);
-        network.pause = Duration::from_millis(1);
-        network.attempts = 3;
+        let network = Network {
+            mirror: Some(server.url.clone()),
+            timeout: Duration::from_millis(400),
+            pause: Duration::from_millis(1),
+            attempts: 3,
+            ..Network::default()
+        };
         Self { folder, cache, network }
     }
 
