@@ -6,11 +6,13 @@ use cli_support::{run, vovdet};
 
 #[test]
 fn every_verb_has_help_with_an_example() {
-    let verbs: [&[&str]; 9] = [
+    let verbs: [&[&str]; 11] = [
         &["detect"],
         &["classify"],
         &["features"],
         &["weights"],
+        &["weights", "list"],
+        &["weights", "fetch"],
         &["weights", "inspect"],
         &["weights", "check"],
         &["weights", "convert"],

@@ -3,7 +3,11 @@
 //! [`Checkpoint::open`] tells the format by the content, maps the file and reads only its index. A
 //! file cannot run code, exhaust memory or bring the program down, whatever it says; one that cannot
 //! be read is refused with one sentence that says why.
+//!
+//! [`catalogue`] knows the weights that others published, [`cache`] fetches and keeps them.
 
+pub mod cache;
+pub mod catalogue;
 mod checkpoint;
 pub mod classes;
 mod error;

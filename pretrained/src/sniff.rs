@@ -62,8 +62,7 @@ pub(crate) fn sniff(bytes: &[u8]) -> Read<Format> {
         let (what, advice) = ("an ONNX model", "use the PyTorch weights that it was exported from");
         return Err(ErrorKind::Foreign { what, advice });
     }
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
-    if text.first() == Some(&b'<') {
+    if is_web_page(bytes) {
         return Err(ErrorKind::Html);
     }
     if ["name:", "layer {", "layer{", "layers {", "layers{", "input:"]
@@ -81,4 +80,9 @@ pub(crate) fn sniff(bytes: &[u8]) -> Read<Format> {
     }
     let start: Vec<_> = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     Err(ErrorKind::Unrecognised(start.join(" ")))
+}
+
+/// Whether these are the first bytes of a web page: no checkpoint begins with `<`.
+pub(crate) fn is_web_page(start: &[u8]) -> bool {
+    start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start().first() == Some(&b'<')
 }

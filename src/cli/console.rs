@@ -5,6 +5,9 @@ use serde::Serialize;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
+/// The bar of a download.
+const DOWNLOAD: &str = "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
+
 /// Where everything that the program says goes through.
 pub struct Console {
     verbose: bool,
@@ -27,6 +30,23 @@ impl Console {
     /// One step done.
     pub fn step(&self) {
         self.bar.inc(1);
+    }
+
+    /// The same console with a bar for the bytes of a download, on a terminal only.
+    pub fn with_download(&self) -> Self {
+        let show = !self.quiet && io::stderr().is_terminal();
+        let bar = if show { ProgressBar::no_length() } else { ProgressBar::hidden() };
+        // Valid, as a test sees.
+        let style = ProgressStyle::with_template(DOWNLOAD).unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self { bar: bar.with_style(style), ..*self }
+    }
+
+    /// So many bytes are there, of so many if that is known.
+    pub fn bytes(&self, have: u64, total: Option<u64>) {
+        if let Some(total) = total {
+            self.bar.set_length(total);
+        }
+        self.bar.set_position(have);
     }
 
     /// Something went wrong.

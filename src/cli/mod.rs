@@ -10,6 +10,7 @@ mod detect;
 mod doctor;
 mod features;
 mod images;
+mod official;
 mod options;
 mod weights;
 

@@ -1,6 +1,7 @@
 //! Options that the verbs share: which model, which weights, which device.
 
 use super::console::Console;
+use super::official;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::str::FromStr;
 use vovdet_detectors::spec::{Class, Dialect, NormKind};
 use vovdet_detectors::{LoadOptions, Model, ModelSpec, Precision};
 use vovdet_native::{CudaStatus, load_cuda};
+use vovdet_pretrained::catalogue::{self, Entry};
 use vovdet_pretrained::{Checkpoint, models};
 
 #[derive(Debug, Args)]
@@ -17,8 +19,9 @@ pub struct ModelOptions {
     /// weights say].
     #[arg(short, long, value_name = "NAME|SPEC.json")]
     pub model: Option<String>,
-    /// Weights: a PyTorch, detectron2 or safetensors file [default: those built in, for a model that has some].
-    #[arg(short, long, value_name = "FILE")]
+    /// Weights: a PyTorch, detectron2, Caffe or safetensors file, or the name of official ones (`vovdet weights list`), fetched
+    /// when they are not in the cache [default: those built in, else the official ones of the model].
+    #[arg(short, long, value_name = "FILE|NAME")]
     pub weights: Option<PathBuf>,
     /// Whose rules a detector follows [default: told by the names in the weights].
     #[arg(long, value_name = "maskrcnn-benchmark|detectron2|torchvision|caffe|luuuyi|uoip")]
@@ -32,6 +35,9 @@ pub struct ModelOptions {
     /// Load although parameters that match this pattern (`*` fits anything) are missing in the weights.
     #[arg(long, value_name = "PATTERN")]
     pub allow_missing: Vec<String>,
+    /// Do not use the network: official weights come from the cache or not at all.
+    #[arg(long)]
+    pub offline: bool,
     #[command(flatten)]
     pub engine: EngineOptions,
 }
@@ -139,7 +145,7 @@ impl ModelOptions {
     /// # Errors
     /// When a name, a file or an option does not fit; the message says which and what to do.
     pub fn load(&self, console: &Console, adjust: impl FnOnce(&mut LoadOptions)) -> Result<Model> {
-        let checkpoint = self.checkpoint()?;
+        let checkpoint = self.checkpoint(console)?;
         let spec = self.spec()?;
         let mut options = self.load_options()?;
         adjust(&mut options);
@@ -155,7 +161,7 @@ impl ModelOptions {
     /// When the device is not there, or a file cannot be read.
     pub fn load_options(&self) -> Result<LoadOptions> {
         let mut options = LoadOptions {
-            dialect: self.dialect,
+            dialect: self.dialect()?,
             norm: self.norm.map(NormKind::from),
             allow: self.allow_missing.clone(),
             class_names: self.class_names.as_deref().map(class_names).transpose()?,
@@ -170,7 +176,10 @@ impl ModelOptions {
     /// # Errors
     /// When there is no such model, or the file is no spec.
     pub fn spec(&self) -> Result<Option<ModelSpec>> {
-        let Some(model) = &self.model else { return Ok(None) };
+        let official = self.official();
+        // Official weights know their model; a name of theirs given as the model is not the model's own.
+        let named = self.model.as_deref().filter(|&model| official.is_none_or(|entry| entry.name != model));
+        let Some(model) = named.or(official.and_then(|entry| entry.model.as_deref())) else { return Ok(None) };
         if model.ends_with(".json") {
             let text = std::fs::read_to_string(model).with_context(|| format!("--model {model}"))?;
             return Ok(Some(ModelSpec::from_json(&text, model)?));
@@ -179,20 +188,41 @@ impl ModelOptions {
         if self.weights.is_none() && models::find(model).is_some() {
             return Ok(None);
         }
-        Ok(Some(ModelSpec::named(model, self.dialect)?))
+        Ok(Some(ModelSpec::named(model, self.dialect()?)?))
     }
 
-    /// The weights: the file of `--weights`, or those built in.
+    /// The official weights that `--weights` names, or `--model` stands for.
+    fn official(&self) -> Option<&'static Entry> {
+        match (&self.weights, &self.model) {
+            (Some(weights), _) => official::meant(weights),
+            (None, Some(model)) if models::find(model).is_some() => None,
+            (None, Some(model)) => match self.dialect {
+                Some(dialect) => catalogue::default_of(model, Some(dialect.name())),
+                None => catalogue::find(model),
+            },
+            (None, None) => None,
+        }
+    }
+
+    /// The dialect as it is told, else that of the official weights.
+    fn dialect(&self) -> Result<Option<Dialect>> {
+        let official = || self.official()?.dialect.as_deref();
+        match self.dialect {
+            Some(told) => Ok(Some(told)),
+            None => official().map(|name| name.parse().map_err(anyhow::Error::msg)).transpose(),
+        }
+    }
+
+    /// The weights: those of `--weights`, or those built in, or the official ones of the model.
     ///
     /// # Errors
     /// When there are none.
-    pub fn checkpoint(&self) -> Result<Checkpoint> {
+    pub fn checkpoint(&self, console: &Console) -> Result<Checkpoint> {
         if let Some(path) = &self.weights {
-            let built_in = path.to_str().filter(|_| !path.exists()).and_then(|name| Some((name, models::find(name)?)));
-            return Ok(match built_in {
-                Some((name, bytes)) => Checkpoint::from_bytes(name, bytes)?,
-                None => Checkpoint::open(path)?.folded()?,
-            });
+            return Ok(official::open(path, console, self.offline)?.folded()?);
+        }
+        if let Some(entry) = self.official() {
+            return Ok(official::open_entry(entry, console, self.offline)?.folded()?);
         }
         let names = models::names().collect::<Vec<_>>().join(", ");
         let Some(model) = &self.model else {
@@ -201,6 +231,10 @@ impl ModelOptions {
         let Some(bytes) = models::find(model) else {
             // A misspelt name is the likelier mistake, so it is told first.
             self.spec()?;
+            let published = official::of_model(model);
+            if !published.is_empty() {
+                bail!("{model} has no official weights that are complete: choose with --weights FILE, or {published}");
+            }
             bail!("the weights of {model} are not built in: give them with --weights FILE (built in: {names})");
         };
         Ok(Checkpoint::from_bytes(model, bytes)?)

@@ -26,8 +26,8 @@ pub struct Check {
 /// A checkpoint and the model that it shall fit.
 #[derive(Debug, Args)]
 pub struct Fit {
-    /// The checkpoint.
-    #[arg(value_name = "FILE")]
+    /// The checkpoint, or the name of official weights.
+    #[arg(value_name = "FILE|NAME")]
     pub file: PathBuf,
     /// Model by name or a spec in a JSON file [default: what the weights say].
     #[arg(short, long, value_name = "NAME|SPEC.json")]
@@ -44,6 +44,9 @@ pub struct Fit {
     /// Load although parameters that match this pattern (`*` fits anything) are missing in the weights.
     #[arg(long, value_name = "PATTERN")]
     allow_missing: Vec<String>,
+    /// Do not use the network for official weights.
+    #[arg(long)]
+    offline: bool,
 }
 
 impl Fit {
@@ -56,6 +59,7 @@ impl Fit {
             norm: self.norm,
             class_names: self.class_names.clone(),
             allow_missing: self.allow_missing.clone(),
+            offline: self.offline,
             engine: EngineOptions::plain_cpu(),
         }
     }
@@ -64,7 +68,7 @@ impl Fit {
 impl Check {
     pub fn run(&self, console: &Console) -> Result<Outcome> {
         let options = self.fit.options();
-        let (checkpoint, spec) = (options.checkpoint()?, options.spec()?);
+        let (checkpoint, spec) = (options.checkpoint(console)?, options.spec()?);
         let (_, report) = vovdet_detectors::check(spec, &checkpoint, &options.load_options()?)?;
         if self.json {
             console.json_line(&report)?;

@@ -78,7 +78,7 @@ impl Convert {
             bail!("{out} exists: choose another name, or replace it with --force");
         }
         let options = self.fit.options();
-        let checkpoint = options.checkpoint()?;
+        let checkpoint = options.checkpoint(console)?;
         let mut metadata = checkpoint.metadata().clone();
         if self.fit.model.is_some() {
             let (model, report) = vovdet_detectors::load(options.spec()?, &checkpoint, &options.load_options()?)?;

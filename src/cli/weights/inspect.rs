@@ -1,8 +1,8 @@
 //! `vovdet weights inspect`.
 
 use super::size;
-use crate::cli::Outcome;
 use crate::cli::console::Console;
+use crate::cli::{Outcome, official};
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 use vovdet_detectors::spec::model_names;
+use vovdet_pretrained::Checkpoint;
 use vovdet_pretrained::naming::Naming;
-use vovdet_pretrained::{Checkpoint, models};
 
 /// Characters shown of a metadata entry.
 const SHOWN: usize = 70;
@@ -24,8 +24,8 @@ Examples:
   vovdet weights inspect mask_rcnn.pth --json | python3 -m json.tool
   vovdet weights inspect --models")]
 pub struct Inspect {
-    /// The checkpoint, or the name of a built-in model.
-    #[arg(value_name = "FILE", required_unless_present = "models")]
+    /// The checkpoint, or the name of a built-in model or of official weights.
+    #[arg(value_name = "FILE|NAME", required_unless_present = "models")]
     file: Option<PathBuf>,
     /// One JSON object instead of text.
     #[arg(long)]
@@ -33,6 +33,9 @@ pub struct Inspect {
     /// List the models that can be asked for by name.
     #[arg(long, conflicts_with_all = ["file", "json"])]
     models: bool,
+    /// Do not use the network for official weights.
+    #[arg(long)]
+    offline: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,14 +72,12 @@ impl Inspect {
             console.data(&model_names().join("\n"))?;
             return Ok(Outcome::All);
         };
-        let built_in = file.to_str().filter(|_| !file.exists()).and_then(|name| Some((name, models::find(name)?)));
-        let open = || match built_in {
-            Some((name, bytes)) => Checkpoint::from_bytes(name, bytes),
-            None => Checkpoint::open(file),
-        };
-        let checkpoint = open()?;
+        let checkpoint = official::open(file, console, self.offline)?;
         // A Caffe file is listed as it is, blob by blob; which network it is, its layers' tensors tell.
-        let folded = checkpoint.caffe().and_then(|_| open().and_then(Checkpoint::folded).ok());
+        let folded = match checkpoint.caffe() {
+            Some(_) => official::open(file, console, true)?.folded().ok(),
+            None => None,
+        };
         let summary = Summary::of(&checkpoint, folded.as_ref().unwrap_or(&checkpoint));
         if self.json {
             console.json_line(&summary)?;

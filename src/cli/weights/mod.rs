@@ -1,21 +1,25 @@
-//! `vovdet weights`: what checkpoint files hold.
+//! `vovdet weights`: official weights by name, and what checkpoint files hold.
 
 mod check;
 mod convert;
+mod fetch;
 mod inspect;
+mod list;
 
 use super::Outcome;
 use super::console::Console;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-/// Look into checkpoint files, check them against a model, convert them.
+/// Official weights by name; look into checkpoint files, check them against a model, convert them.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 PyTorch files (old and new), detectron2 pickles and safetensors are told apart by their content; nothing in a file is
 ever run.
 
 Examples:
+  vovdet weights list vovnet
+  vovdet weights fetch mask_rcnn_vovnet39_fpn
   vovdet weights inspect mask_rcnn.pth
   vovdet weights check mask_rcnn.pth --model mask_rcnn_vovnet39_fpn
   vovdet weights convert mask_rcnn.pth mask_rcnn.safetensors --model mask_rcnn_vovnet39_fpn --half")]
@@ -26,6 +30,8 @@ pub struct Weights {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    List(list::List),
+    Fetch(fetch::Fetch),
     Inspect(inspect::Inspect),
     Check(check::Check),
     Convert(convert::Convert),
@@ -34,6 +40,8 @@ enum Action {
 impl Weights {
     pub fn run(&self, console: &Console) -> Result<Outcome> {
         match &self.action {
+            Action::List(action) => action.run(console),
+            Action::Fetch(action) => action.run(console),
             Action::Inspect(action) => action.run(console),
             Action::Check(action) => action.run(console),
             Action::Convert(action) => action.run(console),

@@ -1,0 +1,62 @@
+//! Small things with files: whole writes, locks, hashes.
+
+use super::error::Fault;
+use sha2::{Digest, Sha256};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::path::Path;
+
+/// Writes a small file so that it is there whole or not at all.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let fault = |error| Fault::io(path, None, error);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".vovdet-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder).map_err(fault)?;
+    file.write_all(bytes).map_err(fault)?;
+    file.as_file().sync_all().map_err(fault)?;
+    file.persist(path).map_err(|error| fault(error.error))?;
+    Ok(())
+}
+
+/// Takes the lock that `path` stands for, until the value is dropped or the process ends. `waiting` is called before
+/// it waits for another process.
+pub(super) fn lock(path: &Path, waiting: impl FnOnce()) -> Result<File, Fault> {
+    let fault = |error| Fault::io(path, None, error);
+    // Never removed: a process that has opened a removed file would lock nothing.
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(fault)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            waiting();
+            file.lock().map_err(fault)?;
+        }
+        Err(TryLockError::Error(error)) => return Err(fault(error)),
+    }
+    Ok(file)
+}
+
+/// SHA-256 of a file in lower-case hexadecimal.
+pub(super) fn sha256(path: &Path) -> Result<String, Fault> {
+    let fault = |error| Fault::io(path, None, error);
+    let mut file = File::open(path).map_err(fault)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer).map_err(fault)? {
+            0 => break,
+            n => hash.update(&buffer[..n]),
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The first bytes of a file.
+pub(super) fn start(path: &Path, len: u64) -> Result<Vec<u8>, Fault> {
+    let fault = |error| Fault::io(path, None, error);
+    let mut bytes = Vec::new();
+    File::open(path).map_err(fault)?.take(len).read_to_end(&mut bytes).map_err(fault)?;
+    Ok(bytes)
+}

@@ -1,0 +1,244 @@
+//! One file over HTTP: asked for, resumed, tried again, never believed.
+
+use super::error::Fault;
+use super::network::Network;
+use super::partial::{Known, Partial};
+use super::{Event, url};
+use crate::catalogue::Entry;
+use crate::sniff::is_web_page;
+use std::io::{self, Read};
+use std::thread;
+use ureq::http::{HeaderMap, Response, StatusCode, header};
+use ureq::{Agent, Body};
+
+/// Bytes between two looks at the progress.
+const CHUNK: usize = 128 << 10;
+/// An attempt that gets so much further does not count as failed.
+const PROGRESS: u64 = 1 << 20;
+/// Nobody publishes larger weights; a server may send without end.
+const MOST: u64 = 8 << 30;
+
+/// Why an attempt ended.
+enum Stop {
+    /// Another one will not go better.
+    Final(Fault),
+    /// Another one may: what went wrong, as the rest of a sentence about the transfer.
+    Again(String),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Final(fault)
+    }
+}
+
+/// Brings the rest of `partial`. After an error it holds what came, if that is worth keeping.
+pub(super) fn transfer(
+    entry: &Entry,
+    network: &Network,
+    partial: &mut Partial,
+    progress: &mut dyn FnMut(Event),
+) -> Result<(), Fault> {
+    let url = partial.known().url.clone();
+    let agent = network.agent(&url)?;
+    progress(Event::Start { url: &url, have: partial.len() });
+    let mut failures = 0;
+    loop {
+        let before = partial.len();
+        let why = match attempt(&agent, &url, entry, partial, progress) {
+            Ok(()) => return Ok(()),
+            Err(Stop::Final(fault)) => return Err(fault),
+            Err(Stop::Again(why)) => why,
+        };
+        if partial.len().saturating_sub(before) >= PROGRESS {
+            failures = 0;
+        }
+        failures += 1;
+        if failures >= network.attempts {
+            let (have, total) = (partial.len(), partial.known().total);
+            // Without a validator the rest cannot be asked for.
+            let have = if partial.known().validator.is_some() { have } else { 0 };
+            return Err(Fault::Broken { url, why, attempts: failures, have, total });
+        }
+        progress(Event::Again { why: &why });
+        thread::sleep(network.pause.saturating_mul(1 << (failures - 1).min(6)));
+    }
+}
+
+/// One request and its answer.
+fn attempt(
+    agent: &Agent,
+    url: &str,
+    entry: &Entry,
+    partial: &mut Partial,
+    progress: &mut dyn FnMut(Event),
+) -> Result<(), Stop> {
+    if partial.len() > 0 && partial.known().total == Some(partial.len()) {
+        return Ok(());
+    }
+    let mut request = agent.get(url);
+    if let Some(validator) = partial.known().validator.as_deref().filter(|_| partial.len() > 0) {
+        request =
+            request.header(header::RANGE, format!("bytes={}-", partial.len())).header(header::IF_RANGE, validator);
+    }
+    let asked_for_rest = partial.len() > 0;
+    let response = request.call().map_err(|error| stop(url, error))?;
+    match response.status() {
+        StatusCode::OK => {
+            refuse_page(url, entry, response.headers(), &[])?;
+            // Either the whole was asked for, or the file is another one by now, or the server knows no ranges.
+            let known = known(url, &response);
+            check_length(entry, known.total)?;
+            partial.restart(known)?;
+        }
+        StatusCode::PARTIAL_CONTENT if asked_for_rest => {
+            if let Err(why) = continues(partial, &response) {
+                partial.restart(Known { validator: None, total: None, ..partial.known().clone() })?;
+                return Err(Stop::Again(why));
+            }
+        }
+        StatusCode::RANGE_NOT_SATISFIABLE if asked_for_rest => {
+            partial.restart(Known { validator: None, total: None, ..partial.known().clone() })?;
+            return Err(Stop::Again("had another file than the one begun".into()));
+        }
+        status if status.is_server_error() || matches!(status.as_u16(), 408 | 429) => {
+            return Err(Stop::Again(format!("was answered with HTTP {}", status.as_u16())));
+        }
+        status if status.is_success() || status.is_redirection() => {
+            let what = format!("answers HTTP {}, which makes no sense here", status.as_u16());
+            return Err(Fault::Server { url: url.to_owned(), what }.into());
+        }
+        status => return Err(Fault::Status { url: url.to_owned(), status: status.as_u16() }.into()),
+    }
+    if let Some(encoding) = response.headers().get(header::CONTENT_ENCODING).filter(|e| *e != "identity") {
+        let what = format!("sends the file encoded as {encoding:?} although it was asked not to");
+        return Err(Fault::Server { url: url.to_owned(), what }.into());
+    }
+    receive(url, entry, response.into_body(), partial, progress)
+}
+
+/// Reads the body to its end.
+fn receive(
+    url: &str,
+    entry: &Entry,
+    body: Body,
+    partial: &mut Partial,
+    progress: &mut dyn FnMut(Event),
+) -> Result<(), Stop> {
+    let mut reader = body.into_reader();
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        progress(Event::Bytes { have: partial.len(), total: partial.known().total });
+        let bytes = match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => &buffer[..n],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(stop(url, error.into())),
+        };
+        if partial.len() == 0 {
+            refuse_page(url, entry, &HeaderMap::new(), bytes)?;
+        }
+        if partial.len() + bytes.len() as u64 > MOST {
+            let what = format!("sends more than {} bytes", MOST);
+            return Err(Fault::Server { url: url.to_owned(), what }.into());
+        }
+        partial.append(bytes)?;
+    }
+    if partial.is_complete() && partial.len() > 0 {
+        return Ok(());
+    }
+    Err(Stop::Again("ended before the file did".into()))
+}
+
+/// Ends at once when a page comes instead of the file.
+fn refuse_page(url: &str, entry: &Entry, headers: &HeaderMap, start: &[u8]) -> Result<(), Fault> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.trim_start().to_ascii_lowercase().starts_with("text/html") || is_web_page(start) {
+        return Err(Fault::WebPage { url: url.to_owned(), published: entry.url.clone() });
+    }
+    Ok(())
+}
+
+/// What the answer says of the whole file.
+fn known(url: &str, response: &Response<Body>) -> Known {
+    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    // A weak tag says that two files mean the same, not that they are the same bytes (RFC 9110 §13.1.5).
+    let tag = text(header::ETAG).filter(|tag| tag.starts_with('"'));
+    Known {
+        url: url.to_owned(),
+        validator: tag.or_else(|| text(header::LAST_MODIFIED)).map(str::to_owned),
+        total: response.body().content_length(),
+    }
+}
+
+/// Whether the answer is the rest of what is there; why not, as the rest of a sentence.
+fn continues(partial: &Partial, response: &Response<Body>) -> Result<(), String> {
+    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let range = text(header::CONTENT_RANGE).unwrap_or("nothing");
+    let wrong = || format!("was resumed with the wrong bytes ({range} for {}-)", partial.len());
+    let (first, last, total) = content_range(range).ok_or_else(wrong)?;
+    let length = last - first + 1;
+    let fits = first == partial.len()
+        && partial.known().total.is_none_or(|known| known == last + 1 && total.is_none_or(|total| total == known))
+        && response.body().content_length().is_none_or(|sent| sent == length);
+    if !fits {
+        return Err(wrong());
+    }
+    match (text(header::ETAG), &partial.known().validator) {
+        (Some(tag), Some(known)) if known.starts_with('"') && tag != known => {
+            Err("was resumed with another file".into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `bytes FIRST-LAST/TOTAL`, where TOTAL may be `*`.
+fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
+    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last) = (first.trim().parse().ok()?, last.trim().parse::<u64>().ok()?);
+    let total = if total == "*" { None } else { Some(total.trim().parse().ok()?) };
+    (first <= last && last < MOST).then_some((first, last, total))
+}
+
+/// Whether a length is the published one; nothing published is always right.
+pub(super) fn check_length(entry: &Entry, got: Option<u64>) -> Result<(), Fault> {
+    match (got, entry.bytes, entry.within) {
+        (Some(got), Some(want), Some(within)) if got.abs_diff(want) > within => Err(Fault::Length { got, want }),
+        _ => Ok(()),
+    }
+}
+
+/// What a failed request means for the next one.
+fn stop(url: &str, error: ureq::Error) -> Stop {
+    let connect = |why: String| Stop::Final(Fault::Connect { url: url.to_owned(), why });
+    match error {
+        ureq::Error::HostNotFound => Stop::Final(Fault::NoHost(url::host(url).to_owned())),
+        ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
+            Stop::Again("could not begin: no answer to the connection".into())
+        }
+        ureq::Error::Timeout(_) => Stop::Again("stalled".into()),
+        ureq::Error::TooManyRedirects => {
+            let what = "redirects in circles".into();
+            Stop::Final(Fault::Server { url: url.to_owned(), what })
+        }
+        ureq::Error::RequireHttpsOnly(to) => {
+            let what = format!("redirects to {to}, which is not encrypted");
+            Stop::Final(Fault::Server { url: url.to_owned(), what })
+        }
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => connect("the address cannot be read".into()),
+        ureq::Error::Tls(why) => connect(why.into()),
+        ureq::Error::Rustls(error) => connect(error.to_string()),
+        ureq::Error::ConnectProxyFailed(why) => connect(format!("the proxy answers {why}")),
+        ureq::Error::InvalidProxyUrl => connect("the proxy's address cannot be read".into()),
+        // So do the certificates that TLS does not trust come out.
+        ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            connect(format!("{error} (certificates to trust can be named in SSL_CERT_FILE)"))
+        }
+        ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            Stop::Again("could not begin: the connection is refused".into())
+        }
+        ureq::Error::Io(error) => Stop::Again(format!("broke off ({error})")),
+        error => Stop::Again(format!("failed ({error})")),
+    }
+}
