@@ -63,3 +63,20 @@ fn counts_are_exact() {
         }
     }
 }
+
+/// The parts of a two-stage detector, spec/mask_rcnn.md §1: FPN, RPN, box head and mask head together.
+#[test]
+fn parts_of_mask_rcnn_are_the_published_ones() {
+    for (name, heads) in [
+        ("mask_rcnn_vovnet39_fpn", 14_310_805 + 2_643_537),
+        ("mask_rcnn_vovnet39_ese_fpn", 14_306_705 + 2_643_280),
+        ("faster_rcnn_vovnet39_fpn", 14_310_805),
+    ] {
+        let mut spec = ModelSpec::named(name, None).unwrap();
+        spec.classes = Class::table(80);
+        let parts = count(&spec, (64, 64)).unwrap().parts;
+        assert_eq!(parts["backbone.fpn"].params, 3_016_704, "{name}");
+        assert_eq!(parts["rpn"].params, 593_935, "{name}");
+        assert_eq!(parts["roi_heads"].params, heads, "{name}");
+    }
+}

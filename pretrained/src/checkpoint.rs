@@ -61,6 +61,8 @@ pub struct Checkpoint {
     format: Format,
     index: Index,
     caffe: Option<CaffeNet>,
+    /// Whether the index has the blobs of a Caffe file as PyTorch's tensors already.
+    folded: bool,
 }
 
 impl Checkpoint {
@@ -116,7 +118,7 @@ impl Checkpoint {
         if format == Format::Pickle {
             bytes.release(0..bytes.as_slice().len());
         }
-        Ok(Self { source, bytes, format, index, caffe })
+        Ok(Self { source, bytes, format, index, caffe, folded: false })
     }
 
     /// How the file is stored.
@@ -204,10 +206,11 @@ impl Checkpoint {
     /// # Errors
     /// When the blobs of a layer are not what its type has.
     pub fn folded(mut self) -> Result<Self> {
-        if let Some(net) = &self.caffe {
+        if let Some(net) = self.caffe.as_ref().filter(|_| !self.folded) {
             let index = std::mem::take(&mut self.index);
             self.index = formats::caffe::fold(index, net, self.bytes.as_slice())
                 .map_err(|kind| Error::new(&self.source, kind))?;
+            self.folded = true;
         }
         Ok(self)
     }

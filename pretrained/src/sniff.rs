@@ -65,6 +65,7 @@ pub(crate) fn sniff(bytes: &[u8]) -> Read<Format> {
     if is_web_page(bytes) {
         return Err(ErrorKind::Html);
     }
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     if ["name:", "layer {", "layer{", "layers {", "layers{", "input:"]
         .iter()
         .any(|start| text.starts_with(start.as_bytes()))

@@ -4,7 +4,7 @@
 /// if it may not.
 pub fn is_ignorable(key: &str) -> Option<&'static str> {
     if key.contains("anchor_generator.cell_anchors.") {
-        return Some("anchors are computed from the model's specification");
+        return Some("anchors are no parameters: a dialect that keeps them in its files reads them");
     }
     match key.rsplit('.').next()? {
         "num_batches_tracked" => Some("a counter of training steps that no output depends on"),

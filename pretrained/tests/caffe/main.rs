@@ -7,6 +7,7 @@
 mod common;
 mod message;
 mod names;
+mod ssd;
 
 use std::time::Instant;
 
@@ -374,6 +375,14 @@ fn unpacked_numbers_cost_no_memory() {
     let checkpoint = Message::net(&[Message::layer("s", "Scale", "x", "x", &[blob])]).open().unwrap();
     let values = floats(&checkpoint, "s.blob0");
     assert!(values.len() == n as usize && values.iter().all(|x| *x == 1.5));
+}
+
+#[test]
+fn what_is_folded_stays_as_it_is() {
+    let once = open("ok_tiny_new.caffemodel").folded().unwrap();
+    let (names, bytes) = (once.tensors().to_vec(), once.read("stem1/bn.running_var").unwrap());
+    let twice = once.folded().unwrap();
+    assert_eq!((twice.tensors(), twice.read("stem1/bn.running_var").unwrap()), (&names[..], bytes));
 }
 
 #[test]
