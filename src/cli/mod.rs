@@ -7,6 +7,7 @@ mod classify;
 mod console;
 mod detect;
 mod doctor;
+mod eval;
 mod features;
 mod images;
 mod options;
@@ -42,6 +43,7 @@ enum Verb {
     Classify(classify::Classify),
     Features(features::Features),
     Weights(weights::Weights),
+    Eval(eval::Eval),
     Doctor(doctor::Doctor),
 }
 
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
         Verb::Classify(verb) => verb.run(&console),
         Verb::Features(verb) => verb.run(&console),
         Verb::Weights(verb) => verb.run(&console),
+        Verb::Eval(verb) => verb.run(&console),
         Verb::Doctor(verb) => verb.run(&console),
     };
     outcome

@@ -2,6 +2,8 @@
 //! that reads them beside the network.
 
 pub mod annotations;
+pub mod category;
+pub mod coco;
 pub mod image;
 pub mod pipeline;
 pub mod sources;

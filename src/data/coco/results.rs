@@ -1,0 +1,248 @@
+//! Detections of a data set: the list of results that pycocotools' `loadRes` takes, or the lines that a run keeps.
+
+use super::CocoData;
+use super::ids::{self, Id};
+use anyhow::{Context, Result, bail};
+use hotcoco::{Annotation, COCO, Segmentation};
+use rayon::prelude::*;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Files larger than this are read by several threads.
+const WORTH_SPLITTING: usize = 1 << 20;
+
+/// One detection as files write it; what else they say of it is not needed.
+#[derive(Debug, Deserialize)]
+struct Record<'a> {
+    #[serde(borrow)]
+    image_id: Id<'a>,
+    #[serde(borrow)]
+    category_id: Id<'a>,
+    #[serde(default, deserialize_with = "box_or_nothing")]
+    bbox: Option<[f64; 4]>,
+    score: f64,
+    #[serde(default)]
+    segmentation: Option<Segmentation>,
+}
+
+/// Results inside an object: a data set whose annotations are the results, or a line that a run keeps.
+#[derive(Debug, Deserialize)]
+struct Wrapped<'a> {
+    #[serde(borrow, default, alias = "annotations")]
+    results: Option<Vec<Record<'a>>>,
+}
+
+/// Detections of a data set.
+pub struct Results {
+    /// The file that they were read from.
+    pub path: PathBuf,
+    /// The detections, indexed.
+    pub coco: Arc<COCO>,
+    /// Whether every result has a mask of its own.
+    pub masks: bool,
+    /// What is odd about them, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl CocoData {
+    /// Reads detections of this data set; those with a score below `min_score` are left out.
+    ///
+    /// # Errors
+    /// When the file is no list of results, or a result is of an image that the data set does not have.
+    pub fn results(&self, path: &Path, min_score: Option<f64>) -> Result<Results> {
+        let shown = path.display();
+        let text = std::fs::read(path).with_context(|| shown.to_string())?;
+        let records = records(&text).with_context(|| {
+            format!("{shown} is not a list of COCO results (image_id, category_id, score, bbox or segmentation)")
+        })?;
+        let count = records.len();
+        let boxes = records.iter().filter(|record| record.bbox.is_some()).count();
+        let masks = records.iter().filter(|record| record.segmentation.is_some()).count();
+        if boxes < count && masks < count {
+            bail!("{shown}: of {count} results {boxes} have a box and {masks} a mask; all must have the one or the other");
+        }
+        let mut unknown_categories = 0;
+        let mut annotations = Vec::with_capacity(count);
+        for (index, record) in records.into_iter().enumerate() {
+            let Some(image_id) = self.names.known(&record.image_id).filter(|id| self.coco.get_img(*id).is_some()) else {
+                bail!(
+                    "{shown}: result {} is of image {}, which {} does not have",
+                    index + 1,
+                    ids::text(&record.image_id),
+                    self.path.display()
+                );
+            };
+            let category = self.names.known(&record.category_id).filter(|id| self.coco.get_cat(*id).is_some());
+            let Some(category_id) = category else {
+                unknown_categories += 1;
+                continue;
+            };
+            if min_score.is_some_and(|least| record.score < least) {
+                continue;
+            }
+            annotations.push(Annotation {
+                image_id,
+                category_id,
+                bbox: record.bbox.filter(|_| boxes == count),
+                score: Some(record.score),
+                segmentation: record.segmentation,
+                ..Annotation::default()
+            });
+        }
+        drop(text);
+        let mut notes = Vec::new();
+        if unknown_categories > 0 {
+            // As in pycocotools they take part in nothing; there nobody says so.
+            notes.push(format!(
+                "{shown}: {unknown_categories} results are of categories that {} does not have; they count for nothing",
+                self.path.display()
+            ));
+        }
+        let coco = self.coco.load_res_anns(annotations).with_context(|| shown.to_string())?;
+        Ok(Results { path: path.to_path_buf(), coco: Arc::new(coco), masks: count > 0 && masks == count, notes })
+    }
+}
+
+fn records(text: &[u8]) -> serde_json::Result<Vec<Record<'_>>> {
+    match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => {
+            let parts = serde_json::Deserializer::from_slice(text).into_iter::<Wrapped>();
+            let parts = parts.collect::<serde_json::Result<Vec<_>>>()?;
+            if parts.iter().all(|part| part.results.is_none()) {
+                return Err(Error::missing_field("annotations"));
+            }
+            Ok(parts.into_iter().flat_map(|part| part.results.unwrap_or_default()).collect())
+        }
+        Some(b'[') if text.len() > WORTH_SPLITTING => match in_parts(text) {
+            Some(records) => Ok(records),
+            None => serde_json::from_slice(text),
+        },
+        _ => serde_json::from_slice(text),
+    }
+}
+
+/// Reads a list in parts, each by a thread of its own. `None` when the guessed borders between parts are none, or
+/// something is wrong: reading it all in order then says what.
+fn in_parts(text: &[u8]) -> Option<Vec<Record<'_>>> {
+    let first = text.iter().position(|byte| *byte == b'{')?;
+    let parts = 4 * rayon::current_num_threads();
+    let mut borders = vec![first];
+    for part in 1..parts {
+        let border = next_record(text, part * text.len() / parts)?;
+        if border > *borders.last()? {
+            borders.push(border);
+        }
+    }
+    let ends = borders.iter().skip(1).map(|&end| Some(end)).chain([None]);
+    let ranges: Vec<_> = borders.iter().copied().zip(ends).collect();
+    let read: Vec<_> = ranges.into_par_iter().map(|(start, end)| part(text, start, end)).collect::<Option<_>>()?;
+    Some(read.into_iter().flatten().collect())
+}
+
+/// Where a record seems to begin at or after `from`: at a brace that follows a closing brace and a comma.
+fn next_record(text: &[u8], from: usize) -> Option<usize> {
+    let blank = |byte: &&u8| !byte.is_ascii_whitespace();
+    let mut at = from;
+    loop {
+        at += text.get(at..)?.iter().position(|byte| *byte == b'{')?;
+        let mut before = text[..at].iter().rev().filter(blank);
+        if before.next() == Some(&b',') && before.next() == Some(&b'}') {
+            return Some(at);
+        }
+        at += 1;
+    }
+}
+
+/// The records from `start` to exactly `end`, or to the list's end.
+fn part(text: &[u8], start: usize, end: Option<usize>) -> Option<Vec<Record<'_>>> {
+    let mut records = Vec::new();
+    let mut at = start;
+    loop {
+        let mut stream = serde_json::Deserializer::from_slice(&text[at..]).into_iter::<Record>();
+        records.push(stream.next()?.ok()?);
+        at += stream.byte_offset();
+        at += text[at..].iter().position(|byte| !byte.is_ascii_whitespace())?;
+        match (text[at], end) {
+            (b',', _) => at += 1,
+            (b']', None) => {
+                let rest = &text[at + 1..];
+                return rest.iter().all(u8::is_ascii_whitespace).then_some(records);
+            }
+            _ => return None,
+        }
+        at += text[at..].iter().position(|byte| !byte.is_ascii_whitespace())?;
+        match end {
+            Some(end) if at == end => return Some(records),
+            Some(end) if at > end => return None,
+            _ => {}
+        }
+    }
+}
+
+/// Four numbers, or an empty list or null for a result without a box.
+fn box_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[f64; 4]>, D::Error> {
+    struct BoxVisitor;
+    impl<'de> Visitor<'de> for BoxVisitor {
+        type Value = Option<[f64; 4]>;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a box [x, y, width, height]")
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut numbers = [0.0; 4];
+            for (index, number) in numbers.iter_mut().enumerate() {
+                match list.next_element()? {
+                    Some(value) => *number = value,
+                    None if index == 0 => return Ok(None),
+                    None => return Err(A::Error::invalid_length(index, &self)),
+                }
+            }
+            match list.next_element::<IgnoredAny>()? {
+                None => Ok(Some(numbers)),
+                Some(_) => Err(A::Error::invalid_length(5, &self)),
+            }
+        }
+    }
+    deserializer.deserialize_any(BoxVisitor)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_long_list_in_parts_is_the_list() {
+        // A caption that looks like a border, records over several lines, and enough of them to be split.
+        let record = |i: usize| {
+            format!("{{\"image_id\": {i},\n \"category_id\": 1, \"bbox\": [{i}, 2, 3, 4.5], \"score\": 0.{i}, \"x\": {{}}}}")
+        };
+        let list = |n: usize| format!(" [{}]\n", (0..n).map(record).collect::<Vec<_>>().join(",\n "));
+        let text = list(20_000);
+        assert!(text.len() > WORTH_SPLITTING);
+        let parts = in_parts(text.as_bytes()).unwrap();
+        assert_eq!(parts.len(), 20_000);
+        assert!(parts.iter().enumerate().all(|(i, r)| r.bbox == Some([i as f64, 2.0, 3.0, 4.5])));
+        let cut = &text[..text.len() - 3];
+        assert!(in_parts(cut.as_bytes()).is_none() && records(cut.as_bytes()).is_err());
+        let misleading = text.replace("\"x\": {}", "\"x\": [{},{}]");
+        assert_eq!(records(misleading.as_bytes()).unwrap().len(), 20_000);
+    }
+
+    #[test]
+    fn boxes_are_four_numbers_or_none() {
+        let read = |bbox: &str| records(format!(r#"[{{"image_id":1,"category_id":1,"score":1,"bbox":{bbox}}}]"#).as_bytes()).map(|r| r[0].bbox);
+        assert_eq!(read("[]").unwrap(), None);
+        assert_eq!(read("null").unwrap(), None);
+        assert!(read("[1,2,3]").is_err() && read("[1,2,3,4,5]").is_err());
+    }
+}
