@@ -2,8 +2,6 @@
 //! that reads them beside the network.
 
 pub mod annotations;
-pub mod category;
-pub mod coco;
 pub mod image;
 pub mod pipeline;
 pub mod sources;

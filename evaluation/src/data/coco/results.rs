@@ -16,11 +16,9 @@ const WORTH_SPLITTING: usize = 1 << 20;
 
 /// One detection as files write it; what else they say of it is not needed.
 #[derive(Debug, Deserialize)]
-struct Record<'a> {
-    #[serde(borrow)]
-    image_id: Id<'a>,
-    #[serde(borrow)]
-    category_id: Id<'a>,
+struct Record {
+    image_id: Id,
+    category_id: Id,
     #[serde(default, deserialize_with = "box_or_nothing")]
     bbox: Option<[f64; 4]>,
     score: f64,
@@ -30,15 +28,13 @@ struct Record<'a> {
 
 /// Results inside an object: a data set whose annotations are the results, or a line that a run keeps.
 #[derive(Debug, Deserialize)]
-struct Wrapped<'a> {
-    #[serde(borrow, default, alias = "annotations")]
-    results: Option<Vec<Record<'a>>>,
+struct Wrapped {
+    #[serde(default, alias = "annotations")]
+    results: Option<Vec<Record>>,
 }
 
 /// Detections of a data set.
 pub struct Results {
-    /// The file that they were read from.
-    pub path: PathBuf,
     /// The detections, indexed.
     pub coco: Arc<COCO>,
     /// Whether every result has a mask of its own.
@@ -47,17 +43,36 @@ pub struct Results {
     pub notes: Vec<String>,
 }
 
-impl CocoData {
-    /// Reads detections of this data set; those with a score below `min_score` are left out.
+/// A list of results as its file says it, not yet of a data set.
+pub struct RawResults {
+    path: PathBuf,
+    records: Vec<Record>,
+}
+
+impl RawResults {
+    /// Reads COCO results, a data set whose annotations are results, or the lines that a run of `vovdet eval` keeps.
     ///
     /// # Errors
-    /// When the file is no list of results, or a result is of an image that the data set does not have.
-    pub fn results(&self, path: &Path, min_score: Option<f64>) -> Result<Results> {
-        let shown = path.display();
-        let text = std::fs::read(path).with_context(|| shown.to_string())?;
+    /// When the file cannot be read or is none of these.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read(path).with_context(|| path.display().to_string())?;
         let records = records(&text).with_context(|| {
-            format!("{shown} is not a list of COCO results (image_id, category_id, score, bbox or segmentation)")
+            format!(
+                "{} is not a list of COCO results (image_id, category_id, score, bbox or segmentation)",
+                path.display()
+            )
         })?;
+        Ok(Self { path: path.to_path_buf(), records })
+    }
+}
+
+impl CocoData {
+    /// Takes results as detections of this data set; those with a score below `min_score` are left out.
+    ///
+    /// # Errors
+    /// When a result is of an image that the data set does not have, or some have neither box nor mask.
+    pub fn results(&self, RawResults { path, records }: RawResults, min_score: Option<f64>) -> Result<Results> {
+        let shown = path.display();
         let count = records.len();
         let boxes = records.iter().filter(|record| record.bbox.is_some()).count();
         let masks = records.iter().filter(|record| record.segmentation.is_some()).count();
@@ -92,7 +107,6 @@ impl CocoData {
                 ..Annotation::default()
             });
         }
-        drop(text);
         let mut notes = Vec::new();
         if unknown_categories > 0 {
             // As in pycocotools they take part in nothing; there nobody says so.
@@ -102,11 +116,11 @@ impl CocoData {
             ));
         }
         let coco = self.coco.load_res_anns(annotations).with_context(|| shown.to_string())?;
-        Ok(Results { path: path.to_path_buf(), coco: Arc::new(coco), masks: count > 0 && masks == count, notes })
+        Ok(Results { coco: Arc::new(coco), masks: count > 0 && masks == count, notes })
     }
 }
 
-fn records(text: &[u8]) -> serde_json::Result<Vec<Record<'_>>> {
+fn records(text: &[u8]) -> serde_json::Result<Vec<Record>> {
     match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') => {
             let parts = serde_json::Deserializer::from_slice(text).into_iter::<Wrapped>();
@@ -126,7 +140,7 @@ fn records(text: &[u8]) -> serde_json::Result<Vec<Record<'_>>> {
 
 /// Reads a list in parts, each by a thread of its own. `None` when the guessed borders between parts are none, or
 /// something is wrong: reading it all in order then says what.
-fn in_parts(text: &[u8]) -> Option<Vec<Record<'_>>> {
+fn in_parts(text: &[u8]) -> Option<Vec<Record>> {
     let first = text.iter().position(|byte| *byte == b'{')?;
     let parts = 4 * rayon::current_num_threads();
     let mut borders = vec![first];
@@ -157,7 +171,7 @@ fn next_record(text: &[u8], from: usize) -> Option<usize> {
 }
 
 /// The records from `start` to exactly `end`, or to the list's end.
-fn part(text: &[u8], start: usize, end: Option<usize>) -> Option<Vec<Record<'_>>> {
+fn part(text: &[u8], start: usize, end: Option<usize>) -> Option<Vec<Record>> {
     let mut records = Vec::new();
     let mut at = start;
     loop {

@@ -4,9 +4,9 @@ use super::{SelectionOptions, show};
 use crate::cli::Outcome;
 use crate::cli::console::Console;
 use crate::data::category::{Category, CategoryId};
-use crate::data::coco::{CocoData, Results};
-use crate::eval::coco::{self, Kind, Options, Protocol, Report, Scores};
-use crate::eval::provenance::{FileRef, Provenance, milliseconds};
+use crate::data::coco::{CocoData, RawResults, Results};
+use crate::metrics::coco::{self, Kind, Options, Protocol, Report, Scores};
+use crate::metrics::provenance::{FileRef, Provenance, milliseconds};
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
@@ -95,29 +95,30 @@ fn max_dets(text: &str) -> Result<MaxDets, String> {
 impl Coco {
     pub fn run(&self, console: &Console) -> Result<Outcome> {
         let start = Instant::now();
-        let data = self.data(console)?;
         let detections = self.detections.as_deref().context("give saved detections with --detections FILE")?;
-        let results = data.results(detections, self.selection.min_score)?;
-        for note in &results.notes {
+        let (data, raw) = rayon::join(|| CocoData::read(&self.annotations), || RawResults::read(detections));
+        let data = data.context("--annotations")?;
+        let results = data.results(raw.context("--detections")?, self.selection.min_score)?;
+        for note in data.notes.iter().chain(&results.notes) {
             console.note(note);
         }
         let read_ms = milliseconds(start);
         let protocol = self.protocol(&data, &results);
         let options = options(&data, &protocol)?;
-        let evaluations = coco::evaluate(&data, &results, &protocol.iou, &options)?;
-        let counts = coco::counts(&data.coco, &results.coco, &options);
-        let scores = Scores::new(&data, &evaluations, counts);
-        let wall_ms = milliseconds(start);
-        // Hashes are for those who keep the result.
-        let file = |path: &Path| {
-            let hashed = if self.output.json { FileRef::of(path) } else { Ok(FileRef { path: path.into(), sha256: String::new() }) };
-            hashed.with_context(|| path.display().to_string())
-        };
+        let (report, files) = rayon::join(
+            || -> Result<_> {
+                let evaluations = coco::evaluate(&data, &results, &protocol.iou, &options)?;
+                let counts = coco::counts(&data.coco, &results.coco, &options);
+                Ok((Scores::new(&data, &evaluations, counts), milliseconds(start)))
+            },
+            || Ok::<_, anyhow::Error>((self.file(&self.annotations)?, self.file(detections)?)),
+        );
+        let ((scores, wall_ms), (annotations, detections)) = (report?, files?);
         let provenance = Provenance {
             vovdet: env!("CARGO_PKG_VERSION").into(),
             metrics: coco::METRICS.into(),
-            annotations: file(&self.annotations)?,
-            detections: Some(file(detections)?),
+            annotations,
+            detections: Some(detections),
             model: None,
             times_ms: BTreeMap::from([
                 ("read".into(), read_ms),
@@ -129,12 +130,12 @@ impl Coco {
         Ok(Outcome::All)
     }
 
-    fn data(&self, console: &Console) -> Result<CocoData> {
-        let data = CocoData::read(&self.annotations).context("--annotations")?;
-        for note in &data.notes {
-            console.note(note);
+    /// A file of the provenance, with its hash for those who keep the result.
+    fn file(&self, path: &Path) -> Result<FileRef> {
+        match self.output.json {
+            true => FileRef::of(path).with_context(|| path.display().to_string()),
+            false => Ok(FileRef { path: path.into(), sha256: String::new() }),
         }
-        Ok(data)
     }
 
     fn protocol(&self, data: &CocoData, results: &Results) -> Protocol {

@@ -3,9 +3,9 @@
 use super::{Counts, Evaluation, Figures, Kind, Options};
 use crate::data::category::CategoryId;
 use crate::data::coco::{CocoData, Results};
-use crate::eval::named::Named;
-use crate::eval::provenance::Provenance;
-use crate::eval::selection::Selection;
+use crate::metrics::named::Named;
+use crate::metrics::provenance::Provenance;
+use crate::metrics::selection::Selection;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! Tables for people.
 
-use crate::eval::coco::{Counts, FIGURES, Figures, Kind, Report};
+use crate::metrics::coco::{Counts, FIGURES, Figures, Kind, Report};
 use std::fmt::Write;
 
 const KINDS: [Kind; 2] = [Kind::Bbox, Kind::Segm];

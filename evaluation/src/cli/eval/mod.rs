@@ -5,7 +5,7 @@ mod show;
 
 use super::Outcome;
 use super::console::Console;
-use crate::eval::selection::{Selection, Shard};
+use crate::metrics::selection::{Selection, Shard};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
@@ -28,6 +28,17 @@ enum Action {
 }
 
 impl Eval {
+    /// Whether libtorch is needed: it is when a model is to find the detections.
+    pub fn needs_network(&self) -> bool {
+        match &self.action {
+            Action::Coco(_) => false,
+        }
+    }
+
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    /// When nothing could be done.
     pub fn run(&self, console: &Console) -> Result<Outcome> {
         match &self.action {
             Action::Coco(action) => action.run(console),

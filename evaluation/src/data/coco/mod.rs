@@ -7,7 +7,7 @@ mod ids;
 mod repair;
 mod results;
 
-pub use results::Results;
+pub use results::{RawResults, Results};
 
 use super::category::{Category, CategoryId};
 use anyhow::{Context, Result, bail};

@@ -41,7 +41,7 @@ impl Kind {
 
 impl Display for Kind {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Bbox => "bbox",
             Self::Segm => "segm",
         })

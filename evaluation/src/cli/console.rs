@@ -13,6 +13,7 @@ pub struct Console {
 }
 
 impl Console {
+    /// A printer without a progress bar.
     pub fn new(verbose: bool, quiet: bool) -> Self {
         Self { verbose, quiet, bar: ProgressBar::hidden() }
     }

@@ -1,7 +1,6 @@
 //! Ids as files write them: whole numbers mostly, sometimes text.
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -10,16 +9,16 @@ const FIRST: u64 = 1 << 48;
 
 /// An id in a JSON file.
 #[derive(Debug, Clone)]
-pub enum Id<'a> {
+pub enum Id {
     /// What the format asks for.
     Number(u64),
     /// `1.0`, or a negative number.
     Real(f64),
     /// `"000042"`, `"a7"`.
-    Text(Cow<'a, str>),
+    Text(String),
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Id<'a> {
+impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(IdVisitor)
     }
@@ -28,7 +27,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Id<'a> {
 struct IdVisitor;
 
 impl<'de> Visitor<'de> for IdVisitor {
-    type Value = Id<'de>;
+    type Value = Id;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("an id (a number or a text)")
@@ -46,12 +45,8 @@ impl<'de> Visitor<'de> for IdVisitor {
         Ok(Id::Real(value))
     }
 
-    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Self::Value, E> {
-        Ok(Id::Text(value.into()))
-    }
-
     fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(Id::Text(value.to_owned().into()))
+        Ok(Id::Text(value.to_owned()))
     }
 }
 
@@ -74,12 +69,6 @@ impl Names {
     /// The number of an id, if this data set has met it before or it is a number.
     pub fn known(&self, id: &Id) -> Option<u64> {
         plain(id).or_else(|| self.numbers.get(&text(id)).copied())
-    }
-
-    /// An id as the file wrote it.
-    pub fn shown(&self, number: u64) -> String {
-        let found = self.numbers.iter().find(|(_, known)| **known == number);
-        found.map_or_else(|| number.to_string(), |(name, _)| format!("`{name}`"))
     }
 }
 
@@ -120,7 +109,7 @@ mod tests {
         let a = number("\"a7\"");
         assert_ne!(a, number("-1"));
         assert_eq!(a, number("\"a7\""));
-        assert_eq!(names.shown(a), "`a7`");
+        assert_eq!(names.known(&Id::Text("a7".into())), Some(a));
         assert_eq!(names.known(&Id::Text("b".into())), None);
     }
 }

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use vovdet_detectors::ModelSpec;
 
 /// A file that took part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +50,7 @@ pub struct ModelRun {
     /// The weights; the name of built-in ones stands for their path.
     pub weights: FileRef,
     /// The whole model.
-    pub spec: ModelSpec,
+    pub spec: serde_json::Value,
     /// Version of libtorch.
     pub libtorch: String,
     /// `cpu`, `cuda:0`, ….

@@ -33,7 +33,7 @@ impl Repairs {
             return;
         }
         let id = match &*value {
-            Value::String(text) => Id::Text(text.into()),
+            Value::String(text) => Id::Text(text.clone()),
             Value::Number(number) => Id::Real(number.as_f64().unwrap_or(-1.0)),
             _ => return,
         };

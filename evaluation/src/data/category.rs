@@ -4,7 +4,6 @@ use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
-use vovdet_detectors::spec::Class;
 
 /// A category's id in its data set; ids may have gaps (COCO's go from 1 to 90 for 80 categories).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,6 +27,15 @@ pub struct Category {
     pub id: CategoryId,
     /// Its name.
     pub name: String,
+}
+
+/// A class of a network: the id and the name that its spec gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Class<'a> {
+    /// Category id in the data that it was trained on.
+    pub id: u32,
+    /// Its name.
+    pub name: &'a str,
 }
 
 /// Which category each class of a network stands for.
@@ -54,10 +62,10 @@ impl ClassMap {
             return Ok(Self { categories: ids.into_iter().map(Some).collect() });
         }
         let by_name: HashMap<String, CategoryId> = categories.iter().map(|c| (fold(&c.name), c.id)).collect();
-        let ids: Vec<_> = classes.iter().map(|class| by_name.get(&fold(&class.name)).copied()).collect();
+        let ids: Vec<_> = classes.iter().map(|class| by_name.get(&fold(class.name)).copied()).collect();
         let used = |class: &Class| class.name != format!("unused {}", class.id);
         let strangers: Vec<_> =
-            classes.iter().zip(&ids).filter(|(class, id)| id.is_none() && used(class)).map(|(c, _)| &*c.name).collect();
+            classes.iter().zip(&ids).filter(|(class, id)| id.is_none() && used(class)).map(|(c, _)| c.name).collect();
         if !strangers.is_empty() {
             bail!(
                 "{data} has {} categories, and {}: {} of them are not in the data ({}); name the model's classes with \
@@ -99,10 +107,14 @@ mod tests {
         list.iter().map(|&(id, name)| Category { id: CategoryId(id), name: name.into() }).collect()
     }
 
+    fn classes(names: &[&'static str]) -> Vec<Class<'static>> {
+        (1..).zip(names).map(|(id, name)| Class { id, name }).collect()
+    }
+
     #[test]
     fn names_decide_and_ids_may_have_gaps() {
-        let classes = Class::from_names(["dog", "Cat"]);
-        let map = ClassMap::new(&classes, &categories(&[(17, "cat"), (18, "dog"), (44, "cup")]), "x.json").unwrap();
+        let data = categories(&[(17, "cat"), (18, "dog"), (44, "cup")]);
+        let map = ClassMap::new(&classes(&["dog", "Cat"]), &data, "x.json").unwrap();
         assert_eq!(map.category(ClassIndex(0)), Some(CategoryId(18)));
         assert_eq!(map.category(ClassIndex(1)), Some(CategoryId(17)));
         assert_eq!(map.category(ClassIndex(2)), None);
@@ -110,27 +122,27 @@ mod tests {
 
     #[test]
     fn nameless_classes_follow_the_ids() {
-        let map = ClassMap::new(&Class::table(2), &categories(&[(9, "b"), (4, "a")]), "x.json").unwrap();
+        let data = categories(&[(9, "b"), (4, "a")]);
+        let map = ClassMap::new(&classes(&["class 1", "class 2"]), &data, "x.json").unwrap();
         assert_eq!(map.category(ClassIndex(0)), Some(CategoryId(4)));
     }
 
     #[test]
     fn torchvisions_unused_rows_map_to_nothing() {
-        let coco: Vec<_> = Class::table(80).iter().map(|c| (u64::from(c.id), c.name.clone())).collect();
-        let coco: Vec<_> = coco.iter().map(|(id, name)| (*id, name.as_str())).collect();
-        let map = ClassMap::new(&Class::table(90), &categories(&coco), "x.json").unwrap();
-        assert_eq!(map.category(ClassIndex(11)), None);
-        assert_eq!(map.category(ClassIndex(12)), Some(CategoryId(13)));
+        let data = categories(&[(1, "person"), (3, "car")]);
+        let map = ClassMap::new(&classes(&["person", "unused 2", "car"]), &data, "x.json").unwrap();
+        assert_eq!(map.category(ClassIndex(1)), None);
+        assert_eq!(map.category(ClassIndex(2)), Some(CategoryId(3)));
     }
 
     #[test]
     fn a_mismatch_says_which() {
-        let voc = Class::table(20);
-        let voc: Vec<_> = voc.iter().map(|c| (u64::from(c.id), c.name.as_str())).collect();
-        let error = ClassMap::new(&Class::table(80), &categories(&voc), "VOC2007").unwrap_err().to_string();
-        assert!(error.contains("20 categories") && error.contains("80 classes (81 outputs"), "{error}");
-        assert!(error.contains("bicycle") == false && error.contains("truck"), "{error}");
-        let error = ClassMap::new(&Class::table(3), &categories(&voc), "VOC2007").unwrap_err().to_string();
-        assert!(error.contains("3 classes (4 outputs"), "{error}");
+        let data = categories(&[(1, "person"), (2, "car")]);
+        let error = ClassMap::new(&classes(&["person", "truck", "car"]), &data, "VOC").unwrap_err().to_string();
+        for part in ["VOC has 2 categories", "3 classes (4 outputs", "1 of them", "truck"] {
+            assert!(error.contains(part), "{error}");
+        }
+        let error = ClassMap::new(&classes(&["class 1"]), &data, "VOC").unwrap_err().to_string();
+        assert!(error.contains("2 categories") && error.contains("1 classes (2 outputs"), "{error}");
     }
 }

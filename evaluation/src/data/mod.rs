@@ -1,0 +1,4 @@
+//! Data sets: what is in the images.
+
+pub mod category;
+pub mod coco;

@@ -1,0 +1,6 @@
+//! Metrics of detections, and what is made of them.
+
+pub mod coco;
+pub mod named;
+pub mod provenance;
+pub mod selection;
