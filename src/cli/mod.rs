@@ -11,7 +11,7 @@ mod weights;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use vovdet_evaluation::cli::{Global, Outcome, console, eval, finish};
+use vovdet_evaluation::cli::{Global, Outcome, console, data, eval, finish};
 
 /// Object detection with VoVNet backbones: images in, boxes and masks out.
 #[derive(Debug, Parser)]
@@ -33,6 +33,7 @@ enum Verb {
     Features(features::Features),
     Weights(weights::Weights),
     Eval(eval::Eval),
+    Data(data::Data),
     Doctor(doctor::Doctor),
 }
 
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
         Verb::Features(verb) => verb.run(&console),
         Verb::Weights(verb) => verb.run(&console),
         Verb::Eval(verb) => verb.run(&console),
+        Verb::Data(verb) => verb.run(&console),
         Verb::Doctor(verb) => verb.run(&console),
     };
     finish(&console, outcome)

@@ -4,6 +4,7 @@
 //! inputs failed and the others are done, 2 when nothing could be done.
 
 pub mod console;
+pub mod data;
 pub mod eval;
 
 use clap::{Args, Parser, Subcommand};
@@ -85,8 +86,8 @@ struct WithoutNetwork {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    #[command(disable_help_subcommand = true)]
     Eval(eval::Eval),
+    Data(data::Data),
 }
 
 /// Runs the verb that `arguments` name (the program's name first) if it can be done without a network. `None` when
@@ -97,6 +98,7 @@ pub fn run_without_network(arguments: impl IntoIterator<Item = OsString>) -> Opt
     let console = cli.global.console();
     let outcome = match &cli.verb {
         Verb::Eval(verb) => verb.run(&console),
+        Verb::Data(verb) => verb.run(&console),
     };
     Some(finish(&console, outcome))
 }

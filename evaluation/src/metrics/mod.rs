@@ -1,6 +1,8 @@
 //! Metrics of detections, and what is made of them.
 
 pub mod coco;
+pub mod journal;
 pub mod named;
 pub mod provenance;
 pub mod selection;
+pub mod voc;

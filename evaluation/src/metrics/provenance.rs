@@ -12,11 +12,17 @@ use std::path::{Path, PathBuf};
 pub struct FileRef {
     /// Where it lay.
     pub path: PathBuf,
-    /// SHA-256 of its content, in hexadecimal digits.
-    pub sha256: String,
+    /// SHA-256 of its content, in hexadecimal digits; none for a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }
 
 impl FileRef {
+    /// A path whose content is not hashed.
+    pub fn unhashed(path: &Path) -> Self {
+        Self { path: std::path::absolute(path).unwrap_or_else(|_| path.into()), sha256: None }
+    }
+
     /// Reads the file to its end for its hash.
     ///
     /// # Errors
@@ -31,7 +37,7 @@ impl FileRef {
                 n => hash.update(&block[..n]),
             }
         }
-        Ok(Self { path: std::path::absolute(path)?, sha256: hexadecimal(&hash.finalize()) })
+        Ok(Self { path: std::path::absolute(path)?, sha256: Some(hexadecimal(&hash.finalize())) })
     }
 }
 

@@ -134,7 +134,7 @@ impl Coco {
     fn file(&self, path: &Path) -> Result<FileRef> {
         match self.output.json {
             true => FileRef::of(path).with_context(|| path.display().to_string()),
-            false => Ok(FileRef { path: path.into(), sha256: String::new() }),
+            false => Ok(FileRef::unhashed(path)),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod coco;
 mod show;
+mod voc;
 
 use super::Outcome;
 use super::console::Console;
@@ -25,13 +26,14 @@ pub struct Eval {
 #[derive(Debug, Subcommand)]
 enum Action {
     Coco(coco::Coco),
+    Voc(voc::Voc),
 }
 
 impl Eval {
     /// Whether libtorch is needed: it is when a model is to find the detections.
     pub fn needs_network(&self) -> bool {
         match &self.action {
-            Action::Coco(_) => false,
+            Action::Coco(_) | Action::Voc(_) => false,
         }
     }
 
@@ -42,6 +44,7 @@ impl Eval {
     pub fn run(&self, console: &Console) -> Result<Outcome> {
         match &self.action {
             Action::Coco(action) => action.run(console),
+            Action::Voc(action) => action.run(console),
         }
     }
 }

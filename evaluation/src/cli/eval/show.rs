@@ -1,6 +1,7 @@
 //! Tables for people.
 
 use crate::metrics::coco::{Counts, FIGURES, Figures, Kind, Report};
+use crate::metrics::voc;
 use std::fmt::Write;
 
 const KINDS: [Kind; 2] = [Kind::Bbox, Kind::Segm];
@@ -60,5 +61,28 @@ fn classes(report: &Report, columns: &[(Kind, Figures)]) -> String {
             let _ = write!(text, "  {ap:>9}  {ap50:>6}  {ap75:>6}");
         }
     }
+    text
+}
+
+/// The figures of a VOC report, a line per class.
+pub fn voc(report: &voc::Report) -> String {
+    let voc::Counts { images, objects, difficult, detections } = report.counts;
+    let hard = if difficult > 0 { format!(" and {difficult} difficult") } else { String::new() };
+    let (images, objects) = (number(images, "image"), number(objects, "object"));
+    let mut text = format!("{images}, {objects}{hard}, {}\n\n", number(detections, "detection"));
+    let width = report.per_class.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(5);
+    let iou = report.protocol.iou_threshold;
+    let _ = writeln!(text, "IoU > {iou:<w$}  objects  detections  recall  AP 2007  AP area", w = width.saturating_sub(6));
+    let show = |value: Option<f64>| figure(value.unwrap_or(-1.0));
+    for (name, class) in report.per_class.iter() {
+        let (recall, eleven, area) = (show(class.recall), show(class.ap_2007), show(class.ap_area));
+        let _ = writeln!(
+            text,
+            "{name:<width$}  {:>7}  {:>10}  {recall:>6}  {eleven:>7}  {area:>7}",
+            class.objects, class.detections
+        );
+    }
+    let (eleven, area) = (show(report.map_2007), show(report.map_area));
+    let _ = write!(text, "{:<width$}  {:>7}  {:>10}  {:>6}  {eleven:>7}  {area:>7}", "mean", "", "", "");
     text
 }

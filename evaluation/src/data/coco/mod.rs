@@ -7,7 +7,7 @@ mod ids;
 mod repair;
 mod results;
 
-pub use results::{RawResults, Results};
+pub use results::{RawBox, RawResults, Results, line_records};
 
 use super::category::{Category, CategoryId};
 use anyhow::{Context, Result, bail};

@@ -66,6 +66,16 @@ impl RawResults {
     }
 }
 
+/// A result as its file says it: image, category, box `[x, y, width, height]`, score.
+pub type RawBox = (String, String, Option<[f64; 4]>, f64);
+
+impl RawResults {
+    /// The results without their masks.
+    pub fn boxes(&self) -> impl Iterator<Item = RawBox> {
+        self.records.iter().map(|r| (ids::text(&r.image_id), ids::text(&r.category_id), r.bbox, r.score))
+    }
+}
+
 impl CocoData {
     /// Takes results as detections of this data set; those with a score below `min_score` are left out.
     ///
@@ -81,31 +91,12 @@ impl CocoData {
         }
         let mut unknown_categories = 0;
         let mut annotations = Vec::with_capacity(count);
-        for (index, record) in records.into_iter().enumerate() {
-            let Some(image_id) = self.names.known(&record.image_id).filter(|id| self.coco.get_img(*id).is_some()) else {
-                bail!(
-                    "{shown}: result {} is of image {}, which {} does not have",
-                    index + 1,
-                    ids::text(&record.image_id),
-                    self.path.display()
-                );
-            };
-            let category = self.names.known(&record.category_id).filter(|id| self.coco.get_cat(*id).is_some());
-            let Some(category_id) = category else {
-                unknown_categories += 1;
-                continue;
-            };
-            if min_score.is_some_and(|least| record.score < least) {
-                continue;
-            }
-            annotations.push(Annotation {
-                image_id,
-                category_id,
-                bbox: record.bbox.filter(|_| boxes == count),
-                score: Some(record.score),
-                segmentation: record.segmentation,
-                ..Annotation::default()
-            });
+        for (index, mut record) in records.into_iter().enumerate() {
+            record.bbox = record.bbox.filter(|_| boxes == count);
+            let score = record.score;
+            let annotation = self.detection(record).with_context(|| format!("{shown}: result {}", index + 1))?;
+            unknown_categories += usize::from(annotation.is_none());
+            annotations.extend(annotation.filter(|_| min_score.is_none_or(|least| score >= least)));
         }
         let mut notes = Vec::new();
         if unknown_categories > 0 {
@@ -118,6 +109,41 @@ impl CocoData {
         let coco = self.coco.load_res_anns(annotations).with_context(|| shown.to_string())?;
         Ok(Results { coco: Arc::new(coco), masks: count > 0 && masks == count, notes })
     }
+}
+
+impl CocoData {
+    /// A result as a detection of this data set; `None` when its category is not there.
+    fn detection(&self, record: Record) -> Result<Option<Annotation>> {
+        let image_id = self.names.known(&record.image_id).filter(|id| self.coco.get_img(*id).is_some());
+        let Some(image_id) = image_id else {
+            bail!("is of image {}, which {} does not have", ids::text(&record.image_id), self.path.display());
+        };
+        let category_id = self.names.known(&record.category_id).filter(|id| self.coco.get_cat(*id).is_some());
+        Ok(category_id.map(|category_id| Annotation {
+            image_id,
+            category_id,
+            bbox: record.bbox,
+            score: Some(record.score),
+            segmentation: record.segmentation,
+            ..Annotation::default()
+        }))
+    }
+}
+
+/// The image and the detections of one line that a run keeps.
+///
+/// # Errors
+/// When it is no such line, or its image is not in the data set.
+pub fn line_records(line: &str, data: &CocoData) -> Result<(u64, Vec<Annotation>)> {
+    #[derive(Deserialize)]
+    struct Line {
+        image_id: Id,
+        results: Vec<Record>,
+    }
+    let Line { image_id, results } = serde_json::from_str(line).context("a kept line of results")?;
+    let image = data.names.known(&image_id).context("a kept line is of an image that the data set does not have")?;
+    let detections = results.into_iter().map(|record| data.detection(record)).collect::<Result<Vec<_>>>()?;
+    Ok((image, detections.into_iter().flatten().collect()))
 }
 
 fn records(text: &[u8]) -> serde_json::Result<Vec<Record>> {

@@ -2,9 +2,11 @@
 
 mod figures;
 mod report;
+mod scorer;
 
 pub use figures::{FIGURES, Figure, Figures};
 pub use report::{ClassReport, Protocol, Report, Scores, evaluate};
+pub use scorer::Scorer;
 
 use crate::data::category::CategoryId;
 use crate::data::coco::{CocoData, Results};
@@ -111,8 +113,13 @@ impl Evaluation {
         eval.params.cat_ids.sort_unstable();
         eval.params.img_ids = options.images.clone().unwrap_or_default();
         eval.evaluate().with_context(|| data.path.display().to_string())?;
+        Ok(Self::accumulate(kind, eval))
+    }
+
+    /// Computes the figures of an evaluator that has matched.
+    fn accumulate(kind: Kind, mut eval: COCOeval) -> Self {
         eval.accumulate();
-        Ok(Self { kind, figures: figures::all(&eval), eval })
+        Self { kind, figures: figures::all(&eval), eval }
     }
 
     /// The 12 figures of every category, in the order of their ids: what pycocotools says with `catIds` set to it.
