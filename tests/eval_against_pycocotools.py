@@ -129,7 +129,9 @@ def main():
             kinds = ["bbox"] + (["segm"] if results and "segmentation" in results[0] else [])
             command = [options.program, "eval", "coco", "--annotations", folder / "truth.json", "--detections",
                        folder / "results.json", "--json", "--iou", "both" if len(kinds) == 2 else "bbox"]
-            run = subprocess.run(command, capture_output=True, text=True, check=True)
+            run = subprocess.run(command, capture_output=True, text=True)
+            if run.returncode:
+                sys.exit(f"seed {seed}: {run.stderr}")
             ours = json.loads(run.stdout)
             expected = {}
             for kind in kinds:

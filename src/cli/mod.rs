@@ -4,14 +4,16 @@
 mod classify;
 mod detect;
 mod doctor;
+mod eval;
 mod features;
 mod images;
 mod options;
+mod predict;
 mod weights;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use vovdet_evaluation::cli::{Global, Outcome, console, data, eval, finish};
+use vovdet_evaluation::cli::{Global, Outcome, console, data, finish};
 
 /// Object detection with VoVNet backbones: images in, boxes and masks out.
 #[derive(Debug, Parser)]

@@ -25,6 +25,13 @@ impl Console {
         Self { bar, ..*self }
     }
 
+    /// The same console with a progress bar for `len` steps, on a terminal: for verbs whose data come at the end.
+    pub fn with_bar(&self, len: usize, unit: &'static str) -> Self {
+        let show = !self.quiet && io::stderr().is_terminal() && len > 1;
+        let bar = if show { progress_bar(Some(len), unit) } else { ProgressBar::hidden() };
+        Self { bar, ..*self }
+    }
+
     /// One step done.
     pub fn step(&self) {
         self.bar.inc(1);

@@ -46,11 +46,12 @@ pub struct ClassMap {
 
 impl ClassMap {
     /// Maps by name. Where the weights say no names (`class 1`, `class 2`, …), classes are the data set's categories in
-    /// the order of their ids; classes that a dialect's table leaves unused (torchvision's `unused 12`) map to none.
+    /// the order of their ids; classes that a dialect's table leaves unused (torchvision's `unused 12`) map to none, and
+    /// so do, with `some`, those that the data set does not have.
     ///
     /// # Errors
     /// When classes and categories do not fit together; the message says how many there are and which are missing.
-    pub fn new(classes: &[Class], categories: &[Category], data: &str) -> Result<Self> {
+    pub fn new(classes: &[Class], categories: &[Category], data: &str, some: bool) -> Result<Self> {
         let fold = |name: &str| name.trim().to_lowercase();
         let named = classes.iter().any(|class| class.name != format!("class {}", class.id));
         if !named {
@@ -66,7 +67,7 @@ impl ClassMap {
         let used = |class: &Class| class.name != format!("unused {}", class.id);
         let strangers: Vec<_> =
             classes.iter().zip(&ids).filter(|(class, id)| id.is_none() && used(class)).map(|(c, _)| c.name).collect();
-        if !strangers.is_empty() {
+        if !strangers.is_empty() && (!some || strangers.len() == classes.len()) {
             bail!(
                 "{data} has {} categories, and {}: {} of them are not in the data ({}); name the model's classes with \
                  --class-names, or keep those in common with --classes",
@@ -114,7 +115,7 @@ mod tests {
     #[test]
     fn names_decide_and_ids_may_have_gaps() {
         let data = categories(&[(17, "cat"), (18, "dog"), (44, "cup")]);
-        let map = ClassMap::new(&classes(&["dog", "Cat"]), &data, "x.json").unwrap();
+        let map = ClassMap::new(&classes(&["dog", "Cat"]), &data, "x.json", false).unwrap();
         assert_eq!(map.category(ClassIndex(0)), Some(CategoryId(18)));
         assert_eq!(map.category(ClassIndex(1)), Some(CategoryId(17)));
         assert_eq!(map.category(ClassIndex(2)), None);
@@ -123,14 +124,14 @@ mod tests {
     #[test]
     fn nameless_classes_follow_the_ids() {
         let data = categories(&[(9, "b"), (4, "a")]);
-        let map = ClassMap::new(&classes(&["class 1", "class 2"]), &data, "x.json").unwrap();
+        let map = ClassMap::new(&classes(&["class 1", "class 2"]), &data, "x.json", false).unwrap();
         assert_eq!(map.category(ClassIndex(0)), Some(CategoryId(4)));
     }
 
     #[test]
     fn torchvisions_unused_rows_map_to_nothing() {
         let data = categories(&[(1, "person"), (3, "car")]);
-        let map = ClassMap::new(&classes(&["person", "unused 2", "car"]), &data, "x.json").unwrap();
+        let map = ClassMap::new(&classes(&["person", "unused 2", "car"]), &data, "x.json", false).unwrap();
         assert_eq!(map.category(ClassIndex(1)), None);
         assert_eq!(map.category(ClassIndex(2)), Some(CategoryId(3)));
     }
@@ -138,11 +139,13 @@ mod tests {
     #[test]
     fn a_mismatch_says_which() {
         let data = categories(&[(1, "person"), (2, "car")]);
-        let error = ClassMap::new(&classes(&["person", "truck", "car"]), &data, "VOC").unwrap_err().to_string();
+        let error = ClassMap::new(&classes(&["person", "truck", "car"]), &data, "VOC", false).unwrap_err().to_string();
         for part in ["VOC has 2 categories", "3 classes (4 outputs", "1 of them", "truck"] {
             assert!(error.contains(part), "{error}");
         }
-        let error = ClassMap::new(&classes(&["class 1"]), &data, "VOC").unwrap_err().to_string();
+        let map = ClassMap::new(&classes(&["person", "truck", "car"]), &data, "VOC", true).unwrap();
+        assert_eq!(map.category(ClassIndex(1)), None);
+        let error = ClassMap::new(&classes(&["class 1"]), &data, "VOC", false).unwrap_err().to_string();
         assert!(error.contains("2 categories") && error.contains("1 classes (2 outputs"), "{error}");
     }
 }

@@ -4,5 +4,6 @@ pub mod coco;
 pub mod journal;
 pub mod named;
 pub mod provenance;
+pub mod saved;
 pub mod selection;
 pub mod voc;

@@ -69,10 +69,9 @@ pub struct ModelRun {
     pub threads: i32,
     /// Images that went through the network together.
     pub batch: usize,
-    /// Least score and most detections per image, where they are not the model's own.
+    /// Least score of a detection, where it is not the model's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f32>,
-    /// Most detections per image, where it is not the model's own.
-    pub max_dets: Option<usize>,
 }
 
 /// Where a result comes from.

@@ -4,27 +4,17 @@ use super::{SelectionOptions, show};
 use crate::cli::Outcome;
 use crate::cli::console::Console;
 use crate::data::category::{Category, CategoryId};
-use crate::data::coco::{CocoData, RawResults, Results};
+use crate::data::coco::{CocoData, RawResults};
 use crate::metrics::coco::{self, Kind, Options, Protocol, Report, Scores};
 use crate::metrics::provenance::{FileRef, Provenance, milliseconds};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// COCO's 12 figures of boxes and masks, to the digit that pycocotools gives.
+/// Scores saved COCO results; the whole program adds the options of a model.
 #[derive(Debug, Args)]
-#[command(after_long_help = "\
-Of saved detections: --detections takes COCO results, a list of {image_id, category_id, score, bbox or segmentation}.
-
---json prints one object: \"bbox\" and \"segm\" (the 12 figures in pycocotools' order, -1 where nothing can be said),
-\"per_class\" (the same 12 of each category by name), \"counts\", \"protocol\" and \"provenance\".
-
-Examples:
-  vovdet eval coco --detections results.json --annotations instances_val2017.json
-  vovdet eval coco --detections results.json --annotations instances.json --iou segm --max-dets 200 --per-class
-  vovdet eval coco --detections results.json --annotations instances.json --json | python3 -m json.tool")]
 pub struct Coco {
     /// The objects: a COCO annotation file.
     #[arg(long, value_name = "FILE")]
@@ -93,9 +83,20 @@ fn max_dets(text: &str) -> Result<MaxDets, String> {
 }
 
 impl Coco {
+    /// The file of saved detections.
+    pub fn detections(&self) -> Option<&Path> {
+        self.detections.as_deref()
+    }
+
+    /// Scores the saved detections.
+    ///
+    /// # Errors
+    /// When there are none, or they do not fit the annotations.
     pub fn run(&self, console: &Console) -> Result<Outcome> {
         let start = Instant::now();
-        let detections = self.detections.as_deref().context("give saved detections with --detections FILE")?;
+        let Some(detections) = self.detections() else {
+            bail!("give saved detections with --detections FILE, or a model with --model or --weights");
+        };
         let (data, raw) = rayon::join(|| CocoData::read(&self.annotations), || RawResults::read(detections));
         let data = data.context("--annotations")?;
         let results = data.results(raw.context("--detections")?, self.selection.min_score)?;
@@ -103,7 +104,7 @@ impl Coco {
             console.note(note);
         }
         let read_ms = milliseconds(start);
-        let protocol = self.protocol(&data, &results);
+        let protocol = self.protocol(&data, results.masks);
         let options = options(&data, &protocol)?;
         let (report, files) = rayon::join(
             || -> Result<_> {
@@ -138,12 +139,25 @@ impl Coco {
         }
     }
 
-    fn protocol(&self, data: &CocoData, results: &Results) -> Protocol {
+    /// The data set.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn data(&self, console: &Console) -> Result<CocoData> {
+        let data = CocoData::read(&self.annotations).context("--annotations")?;
+        for note in &data.notes {
+            console.note(note);
+        }
+        Ok(data)
+    }
+
+    /// What is asked for, of detections with or without masks.
+    pub fn protocol(&self, data: &CocoData, masks: bool) -> Protocol {
         let iou = match self.metrics.iou {
             Some(Iou::Bbox) => vec![Kind::Bbox],
             Some(Iou::Segm) => vec![Kind::Segm],
             Some(Iou::Both) => vec![Kind::Bbox, Kind::Segm],
-            None if results.masks && coco::has_masks(&data.coco) => vec![Kind::Bbox, Kind::Segm],
+            None if masks && coco::has_masks(&data.coco) => vec![Kind::Bbox, Kind::Segm],
             None => vec![Kind::Bbox],
         };
         Protocol {
@@ -156,7 +170,11 @@ impl Coco {
         }
     }
 
-    fn print(&self, console: &Console, report: &Report) -> Result<()> {
+    /// Prints a result as the options say.
+    ///
+    /// # Errors
+    /// When standard output cannot be written to.
+    pub fn print(&self, console: &Console, report: &Report) -> Result<()> {
         if self.output.json {
             console.json_line(report)?;
         } else {

@@ -1,8 +1,9 @@
-//! `vovdet eval`: how good detections are.
+//! `vovdet eval`: how good detections are; of saved ones, without a network.
 
-mod coco;
+pub mod coco;
+pub mod merge;
 mod show;
-mod voc;
+pub mod voc;
 
 use super::Outcome;
 use super::console::Console;
@@ -10,14 +11,8 @@ use crate::metrics::selection::{Selection, Shard};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-/// Score detections on a data set: COCO's average precision of boxes and masks, or VOC's.
+/// The verbs as they are without a model. The whole program has the help.
 #[derive(Debug, Args)]
-#[command(after_long_help = "\
-Examples:
-  vovdet eval coco --detections results.json --annotations instances_val2017.json
-  vovdet eval coco --weights mask_rcnn.pth --images val2017 --annotations instances_val2017.json --json > a.json
-  vovdet eval voc --detections results/ --root VOC2007 --split test
-  vovdet eval compare a.json b.json")]
 pub struct Eval {
     #[command(subcommand)]
     action: Action,
@@ -27,16 +22,10 @@ pub struct Eval {
 enum Action {
     Coco(coco::Coco),
     Voc(voc::Voc),
+    Merge(merge::Merge),
 }
 
 impl Eval {
-    /// Whether libtorch is needed: it is when a model is to find the detections.
-    pub fn needs_network(&self) -> bool {
-        match &self.action {
-            Action::Coco(_) | Action::Voc(_) => false,
-        }
-    }
-
     /// Does what was asked for.
     ///
     /// # Errors
@@ -44,7 +33,8 @@ impl Eval {
     pub fn run(&self, console: &Console) -> Result<Outcome> {
         match &self.action {
             Action::Coco(action) => action.run(console),
-            Action::Voc(action) => action.run(console),
+            Action::Voc(action) => action.run(console, None),
+            Action::Merge(action) => action.run(console),
         }
     }
 }

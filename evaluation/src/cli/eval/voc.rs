@@ -5,25 +5,15 @@ use crate::cli::Outcome;
 use crate::cli::console::Console;
 use crate::data::voc::VocData;
 use crate::metrics::provenance::{FileRef, Provenance, milliseconds};
-use crate::metrics::voc::{Protocol, Scores, read_detections};
-use anyhow::{Context, Result, anyhow};
+use crate::metrics::voc::{METRICS, Protocol, Report, read_detections};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// VOC's average precision in both conventions: at eleven recalls (2007) and as the area under the curve (since 2010).
+/// Scores saved detections in VOC's way; the whole program adds the options of a model.
 #[derive(Debug, Args)]
-#[command(after_long_help = "\
---detections takes a folder of comp4 files (one per class, its name ending with the class, `image score xmin ymin xmax
-ymax` per line), a folder of text files per image (`class score x y width height`), or COCO results.
-
---json prints one object: \"map_2007\", \"map_area\", \"per_class\" (by name: \"ap_2007\", \"ap_area\", ...), \"counts\",
-\"protocol\" and \"provenance\".
-
-Examples:
-  vovdet eval voc --detections results/ --root VOCdevkit/VOC2007 --split test
-  vovdet eval voc --detections results.json --root VOC2012 --split val --iou-threshold 0.7 --json")]
 pub struct Voc {
     /// The objects: a VOC folder (Annotations, ImageSets/Main, JPEGImages), or one of text files per image.
     #[arg(long, value_name = "DIR")]
@@ -50,39 +40,73 @@ fn threshold(text: &str) -> Result<f64, String> {
 }
 
 impl Voc {
-    /// Does what was asked for.
-    pub fn run(&self, console: &Console) -> Result<Outcome> {
+    /// The saved detections.
+    pub fn detections(&self) -> Option<&Path> {
+        self.detections.as_deref()
+    }
+
+    /// Scores the saved detections; `class_names` are the names of the category ids 1, 2, … in COCO results.
+    ///
+    /// # Errors
+    /// When there are none, or they do not fit the data set.
+    pub fn run(&self, console: &Console, class_names: Option<&[String]>) -> Result<Outcome> {
         let start = Instant::now();
-        let path = self.detections.as_deref().context("give saved detections with --detections")?;
-        let data = VocData::read(&self.root, self.split.as_deref()).context("--root")?;
-        let detections =
-            read_detections(path, &data, None, self.selection.min_score).context("--detections")?;
-        for note in data.notes().iter().chain(&detections.notes) {
+        let Some(path) = self.detections() else {
+            bail!("give saved detections with --detections, or a model with --model or --weights");
+        };
+        let data = self.data(console)?;
+        let detections = read_detections(path, &data, class_names, self.selection.min_score).context("--detections")?;
+        for note in &detections.notes {
             console.note(note);
         }
         let read_ms = milliseconds(start);
-        let protocol = Protocol {
-            iou_threshold: self.iou_threshold,
-            split: data.split.clone(),
-            classes: self.selection.classes.clone(),
-            min_score: self.selection.min_score,
-            selection: self.selection.selection(),
-        };
-        let scores = Scores::new(&data, &detections, &protocol).map_err(|reason| anyhow!(reason))?;
+        let protocol = self.protocol(&data);
+        let scores = detections.scores(&data, &protocol)?;
         let wall_ms = milliseconds(start);
         let provenance = Provenance {
             vovdet: env!("CARGO_PKG_VERSION").into(),
-            metrics: "vovdet".into(),
+            metrics: METRICS.into(),
             annotations: FileRef::unhashed(&self.root),
             detections: Some(if path.is_dir() { FileRef::unhashed(path) } else { FileRef::of(path)? }),
             model: None,
             times_ms: BTreeMap::from([("read".into(), read_ms), ("wall".into(), wall_ms)]),
         };
-        let report = scores.report(protocol, provenance);
-        match self.json {
-            true => console.json_line(&report)?,
-            false => console.data(&show::voc(&report))?,
-        }
+        self.print(console, &scores.report(protocol, provenance))?;
         Ok(Outcome::All)
+    }
+
+    /// The data set.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn data(&self, console: &Console) -> Result<VocData> {
+        let data = VocData::read(&self.root, self.split.as_deref()).context("--root")?;
+        for note in data.notes() {
+            console.note(note);
+        }
+        Ok(data)
+    }
+
+    /// What is asked for.
+    pub fn protocol(&self, data: &VocData) -> Protocol {
+        Protocol {
+            iou_threshold: self.iou_threshold,
+            split: data.split.clone(),
+            classes: self.selection.classes.clone(),
+            min_score: self.selection.min_score,
+            selection: self.selection.selection(),
+        }
+    }
+
+    /// Prints a result as the options say.
+    ///
+    /// # Errors
+    /// When standard output cannot be written to.
+    pub fn print(&self, console: &Console, report: &Report) -> Result<()> {
+        match self.json {
+            true => console.json_line(report)?,
+            false => console.data(&show::voc(report))?,
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Ids as files write them: whole numbers mostly, sometimes text.
 
+use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::collections::HashMap;
 use std::fmt;
@@ -8,7 +9,8 @@ use std::fmt;
 const FIRST: u64 = 1 << 48;
 
 /// An id in a JSON file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
 pub enum Id {
     /// What the format asks for.
     Number(u64),

@@ -5,9 +5,10 @@ use super::ids::{self, Id};
 use anyhow::{Context, Result, bail};
 use hotcoco::{Annotation, COCO, Segmentation};
 use rayon::prelude::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,14 +16,14 @@ use std::sync::Arc;
 const WORTH_SPLITTING: usize = 1 << 20;
 
 /// One detection as files write it; what else they say of it is not needed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Record {
     image_id: Id,
     category_id: Id,
-    #[serde(default, deserialize_with = "box_or_nothing")]
+    #[serde(default, deserialize_with = "box_or_nothing", skip_serializing_if = "Option::is_none")]
     bbox: Option<[f64; 4]>,
     score: f64,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     segmentation: Option<Segmentation>,
 }
 
@@ -50,6 +51,24 @@ pub struct RawResults {
 }
 
 impl RawResults {
+    /// No results.
+    pub fn none() -> Self {
+        Self { path: PathBuf::from("the results"), records: Vec::new() }
+    }
+
+    /// Adds the results of another file.
+    pub fn append(&mut self, mut other: Self) {
+        self.records.append(&mut other.records);
+    }
+
+    /// Writes the results as COCO's list.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        crate::output::write_file(path, |file| serde_json::to_writer(file, &self.records).map_err(io::Error::from))
+    }
+
     /// Reads COCO results, a data set whose annotations are results, or the lines that a run of `vovdet eval` keeps.
     ///
     /// # Errors

@@ -148,9 +148,13 @@ impl VocData {
         Self { root: root.to_path_buf(), split, classes, images, bad_boxes }
     }
 
-    /// The file of an image: in `JPEGImages`, `.jpg` or another extension.
+    /// The file of an image in `JPEGImages`, `.jpg` or another extension.
     pub fn image_path(&self, id: &str) -> PathBuf {
-        let folder = self.root.join("JPEGImages");
+        self.image_path_in(&self.root.join("JPEGImages"), id)
+    }
+
+    /// The file of an image in another folder.
+    pub fn image_path_in(&self, folder: &Path, id: &str) -> PathBuf {
         let mut paths = ["jpg", "jpeg", "png", "JPG", "bmp"].iter().map(|extension| folder.join(format!("{id}.{extension}")));
         paths.find(|path| path.is_file()).unwrap_or_else(|| folder.join(format!("{id}.jpg")))
     }

@@ -169,9 +169,10 @@ pub fn counts(data: &COCO, detections: &COCO, options: &Options) -> (Counts, Has
     (all, each)
 }
 
-/// Whether any object has a mask.
+/// Whether masks can be compared: objects have some, or there are no objects.
 pub fn has_masks(data: &COCO) -> bool {
-    data.dataset.annotations.iter().any(|a| a.segmentation.is_some())
+    let objects = &data.dataset.annotations;
+    objects.is_empty() || objects.iter().any(|object| object.segmentation.is_some())
 }
 
 fn with_mask_areas(detections: &Arc<COCO>) -> Result<Arc<COCO>> {

@@ -3,8 +3,12 @@
 use super::Detection;
 use crate::data::coco::RawResults;
 use crate::data::voc::VocData;
+use crate::output;
 use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Detections by class, in the order of [`VocData::classes`].
@@ -14,12 +18,43 @@ pub struct Detections {
     pub by_class: Vec<Vec<Detection>>,
     /// What is odd about them, a sentence each.
     pub notes: Vec<String>,
+    /// The images that were looked at; none for all.
+    pub seen: Option<HashSet<usize>>,
 }
 
 impl Detections {
     /// No detections of any class.
     pub fn none(data: &VocData) -> Self {
-        Self { by_class: vec![Vec::new(); data.classes.len()], notes: Vec::new() }
+        Self { by_class: vec![Vec::new(); data.classes.len()], notes: Vec::new(), seen: None }
+    }
+
+    /// Adds what a run found in one image, see [`crate::metrics::journal`]; its category ids are the places of the classes
+    /// in the data set's list, from 1.
+    ///
+    /// # Errors
+    /// When it is no such line, or its image is not in the data set.
+    pub fn add_line(&mut self, data: &VocData, line: &str) -> Result<()> {
+        #[derive(Deserialize)]
+        struct Line {
+            image_id: String,
+            results: Vec<Found>,
+        }
+        #[derive(Deserialize)]
+        struct Found {
+            category_id: usize,
+            bbox: [f64; 4],
+            score: f64,
+        }
+        let Line { image_id, results } = serde_json::from_str(line).context("a kept line of results")?;
+        let image = data.images.iter().position(|image| image.id == image_id);
+        let image = image.with_context(|| format!("a kept line is of image {image_id}, which the split does not have"))?;
+        self.seen.get_or_insert_default().insert(image);
+        for Found { category_id, bbox, score } in results {
+            let list = category_id.checked_sub(1).and_then(|class| self.by_class.get_mut(class));
+            let list = list.context("a kept line is of a class that the data set does not have")?;
+            list.push(Detection { image, score, bbox: to_voc(bbox) });
+        }
+        Ok(())
     }
 
     /// How many there are.
@@ -171,14 +206,10 @@ fn coco(path: &Path, data: &VocData, class_names: Option<&[String]>) -> Result<D
             Some(None) => bail!("{} is of image {image}, and several images end with this number", place()),
             None => bail!("{} is of image {image}, which the split does not have", place()),
         };
-        let Some([x, y, w, h]) = bbox else { bail!("{} has no box", place()) };
+        let Some(bbox) = bbox else { bail!("{} has no box", place()) };
         let name = category.parse().ok().and_then(|id: usize| names.get(id.checked_sub(1)?)).unwrap_or(&category);
         match data.classes.iter().position(|class| class == name) {
-            // From COCO's edges, counted from 0, to VOC's pixels, counted from 1.
-            Some(class) => {
-                let bbox = [x + 1.0, y + 1.0, x + w, y + h];
-                read.by_class[class].push(Detection { image: image_index, score, bbox });
-            }
+            Some(class) => read.by_class[class].push(Detection { image: image_index, score, bbox: to_voc(bbox) }),
             None => strangers += 1,
         }
     }
@@ -186,6 +217,30 @@ fn coco(path: &Path, data: &VocData, class_names: Option<&[String]>) -> Result<D
         read.notes.push(format!("{}: {strangers} results are of classes that the data set does not have", path.display()));
     }
     Ok(read)
+}
+
+/// A box `[x, y, width, height]` between edges that are counted from 0, in pixels that are counted from 1.
+fn to_voc([x, y, w, h]: [f64; 4]) -> [f64; 4] {
+    [x + 1.0, y + 1.0, x + w, y + h]
+}
+
+/// Writes a comp4 file per class into a folder.
+///
+/// # Errors
+/// When it cannot.
+pub fn write_comp4(folder: &Path, data: &VocData, detections: &Detections) -> Result<()> {
+    output::make_folder(folder)?;
+    for (name, list) in data.classes.iter().zip(&detections.by_class) {
+        let path = folder.join(format!("comp4_det_{}_{name}.txt", data.split.as_deref().unwrap_or("all")));
+        let write = |file: &mut BufWriter<File>| -> io::Result<()> {
+            for Detection { image, score, bbox: [x1, y1, x2, y2] } in list {
+                writeln!(file, "{} {score} {x1} {y1} {x2} {y2}", data.images[*image].id)?;
+            }
+            Ok(())
+        };
+        output::write_file(&path, write).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
 }
 
 /// Images by the number that their id ends with; none where several share it.

@@ -10,12 +10,15 @@ mod detections;
 mod report;
 
 pub use ap::{area_under_curve, eleven_points};
-pub use detections::{Detections, read_detections};
+pub use detections::{Detections, read_detections, write_comp4};
 pub use report::{ClassReport, Counts, Protocol, Report, Scores};
 
 use crate::data::voc::{Object, VocData};
 use rayon::prelude::*;
 use std::collections::HashSet;
+
+/// What computes the figures.
+pub const METRICS: &str = "vovdet";
 
 /// One detection of a class.
 #[derive(Debug, Clone, Copy, PartialEq)]

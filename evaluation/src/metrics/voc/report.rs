@@ -1,10 +1,11 @@
 //! The result of an evaluation as it is written to JSON.
 
-use super::{Class, evaluate};
+use super::{Class, Detections, evaluate};
 use crate::data::voc::VocData;
 use crate::metrics::named::Named;
 use crate::metrics::provenance::Provenance;
 use crate::metrics::selection::Selection;
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -77,30 +78,35 @@ pub struct ClassReport {
 pub struct Scores {
     /// The classes, in the order of [`VocData::classes`].
     pub classes: Vec<Class>,
-    names: Vec<String>,
+    /// Their names.
+    pub names: Vec<String>,
     images: usize,
 }
 
-impl Scores {
-    /// Evaluates detections as a protocol says.
+impl Detections {
+    /// Evaluates these detections as a protocol says.
     ///
     /// # Errors
     /// When the data set has no class of a name.
-    pub fn new(data: &VocData, detections: &super::Detections, protocol: &Protocol) -> Result<Self, String> {
+    pub fn scores(&self, data: &VocData, protocol: &Protocol) -> Result<Scores> {
         for word in &protocol.classes {
             if !data.classes.contains(word) {
                 let near = vovdet_pretrained::naming::closest(word, data.classes.iter().map(String::as_str));
                 let hint = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
-                return Err(format!("--classes: the data set has no class `{word}`{hint}"));
+                bail!("--classes: the data set has no class `{word}`{hint}");
             }
         }
-        let images: HashSet<usize> = protocol.selection.of((0..data.images.len()).collect()).into_iter().collect();
-        let classes = evaluate(data, detections, &images, protocol.iou_threshold);
+        let selected = protocol.selection.of((0..data.images.len()).collect());
+        let seen = |index: &usize| self.seen.as_ref().is_none_or(|seen| seen.contains(index));
+        let images: HashSet<usize> = selected.into_iter().filter(seen).collect();
+        let classes = evaluate(data, self, &images, protocol.iou_threshold);
         let wanted = |name: &String| protocol.classes.is_empty() || protocol.classes.contains(name);
         let (names, classes) = data.classes.iter().cloned().zip(classes).filter(|(name, _)| wanted(name)).unzip();
-        Ok(Self { classes, names, images: images.len() })
+        Ok(Scores { classes, names, images: images.len() })
     }
+}
 
+impl Scores {
     /// The whole report.
     pub fn report(&self, protocol: Protocol, provenance: Provenance) -> Report {
         let mut counts = Counts { images: self.images, ..Counts::default() };
