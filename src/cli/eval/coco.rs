@@ -64,10 +64,12 @@ impl Coco {
         let files = files.into_iter().map(|image| (image.id.into(), images.join(&image.file_name)));
         let mut scorer = Scorer::new(&data, &protocol.iou, &options)?;
         let masks = model.masks();
+        // A copy: the model itself must stay on this thread.
+        let spec = model.spec().clone();
         let line = |id: &Value, detections: &[Detection]| {
             let entry = |detection: &Detection| {
                 let category = classes.category(ClassIndex(detection.label))?;
-                Some(Entry::new(id, category.0, detection, model.spec(), masks))
+                Some(Entry::new(id, category.0, detection, &spec, masks))
             };
             json_line(id, &detections.iter().filter_map(entry).collect::<Vec<_>>())
         };

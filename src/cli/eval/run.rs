@@ -83,7 +83,7 @@ impl<'a> Run<'a> {
         &self,
         console: &Console,
         files: impl Iterator<Item = (Value, PathBuf)>,
-        line: impl Fn(&Value, &[Detection]) -> String + Sync,
+        line: impl Fn(&Value, &[Detection]) -> String + Send,
         mut score: impl FnMut(&str) -> Result<()> + Send,
     ) -> Result<Done> {
         let files: Vec<_> = files.collect();

@@ -59,10 +59,12 @@ impl Voc {
         let folder = self.run.images().map_or_else(|| data.root.join("JPEGImages"), Into::into);
         let files = protocol.selection.of(data.images.iter().collect::<Vec<_>>());
         let files = files.into_iter().map(|image| (Value::from(image.id.as_str()), data.image_path_in(&folder, &image.id)));
+        // A copy: the model itself must stay on this thread.
+        let spec = model.spec().clone();
         let line = |id: &Value, detections: &[Detection]| {
             let entry = |detection: &Detection| {
                 let category = classes.category(ClassIndex(detection.label))?;
-                Some(Entry::new(id, category.0, detection, model.spec(), false))
+                Some(Entry::new(id, category.0, detection, &spec, false))
             };
             json_line(id, &detections.iter().filter_map(entry).collect::<Vec<_>>())
         };
