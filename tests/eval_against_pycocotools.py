@@ -90,13 +90,13 @@ def data_set(seed):
 def pycocotools(truth, results, kind):
     with contextlib.redirect_stdout(io.StringIO()):
         gt = COCO()
-        gt.dataset = truth
+        gt.dataset = json.loads(json.dumps(truth))  # pycocotools writes into it.
         gt.createIndex()
         if results:
             dt = gt.loadRes(json.loads(json.dumps(results)))
         else:  # loadRes cannot read an empty list.
             dt = COCO()
-            dt.dataset = {**truth, "annotations": []}
+            dt.dataset = {**gt.dataset, "annotations": []}
             dt.createIndex()
         everything = COCOeval(gt, dt, kind)
         everything.evaluate()

@@ -7,6 +7,7 @@
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -139,20 +140,19 @@ fn same_run(head: &str, run: &Map<String, Value>) -> Result<()> {
     }
     let empty = Map::new();
     let other = head["run"].as_object().unwrap_or(&empty);
-    let keys = run.keys().chain(other.keys());
-    if let Some(key) = keys.into_iter().find(|key| run.get(*key) != other.get(*key)) {
-        let short = |value: Option<&Value>| value.map_or("nothing".into(), |value| clipped(&value.to_string()));
-        bail!(
-            "is of another run: its {key} is {}, and here it is {}; run without --resume to begin anew",
-            short(other.get(key)),
-            short(run.get(key))
-        );
+    let short = |value: Option<&Value>| value.map_or("nothing".into(), |value| clipped(&value.to_string()));
+    let keys: BTreeSet<&String> = run.keys().chain(other.keys()).collect();
+    let differ = keys.into_iter().filter(|key| run.get(*key) != other.get(*key));
+    let differ = differ.map(|key| format!("its {key} is {} and not {}", short(other.get(key)), short(run.get(key))));
+    let differ: Vec<_> = differ.collect();
+    if !differ.is_empty() {
+        bail!("is of another run: {}; without --resume a new one begins", differ.join(", "));
     }
     Ok(())
 }
 
 fn clipped(text: &str) -> String {
-    match text.char_indices().nth(60) {
+    match text.char_indices().nth(12) {
         Some((end, _)) => format!("{} …", &text[..end]),
         None => text.into(),
     }
@@ -202,7 +202,7 @@ mod tests {
         Journal::start(&path, &run("a")).unwrap();
         let error = Journal::resume(&path, &run("b"), |_, _| Ok(())).unwrap_err();
         let error = format!("{error:#}");
-        assert!(error.contains(r#"its weights is "a", and here it is "b""#), "{error}");
+        assert!(error.contains(r#"its weights is "a" and not "b""#), "{error}");
         std::fs::write(&path, "[]\n").unwrap();
         assert!(Journal::resume(&path, &run("a"), |_, _| Ok(())).is_err());
         std::fs::remove_file(&path).unwrap();

@@ -41,7 +41,9 @@ impl RunOptions {
             bail!("--detections are scored as they are: leave out --model and --weights");
         }
         if self.save_detections.is_some() || self.resume.is_some() || self.score.is_some() {
-            bail!("--save-detections, --resume and --score are for a run with a model, and --detections are saved ones");
+            bail!(
+                "--save-detections, --resume and --score are for a run with a model, and --detections are saved ones"
+            );
         }
         Ok(())
     }

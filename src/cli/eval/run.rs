@@ -271,10 +271,12 @@ fn beside(save: &Path) -> PathBuf {
 /// Where runs without --save-detections keep theirs; older ones make room.
 fn cache_folder() -> Option<PathBuf> {
     let home = || Some(PathBuf::from(std::env::var_os("HOME").filter(|home| !home.is_empty())?).join(".cache"));
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home)?;
+    let cache =
+        std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home)?;
     let folder = cache.join("vovdet/eval");
     let age = |path: &PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
-    let mut old: Vec<_> = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let mut old: Vec<_> =
+        std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     old.sort_by_key(|path| std::cmp::Reverse(age(path)));
     for path in old.into_iter().skip(KEPT).filter(|path| path.extension().is_some_and(|e| e == "jsonl")) {
         // What cannot be removed does no harm.

@@ -53,12 +53,14 @@ impl Voc {
         let data = self.saved.data(console)?;
         let model = Loaded::new(console, &self.model, &self.run)?;
         let protocol = self.saved.protocol(&data);
-        let category = |(index, name): (usize, &String)| Category { id: CategoryId(index as u64 + 1), name: name.clone() };
+        let category =
+            |(index, name): (usize, &String)| Category { id: CategoryId(index as u64 + 1), name: name.clone() };
         let categories: Vec<_> = data.classes.iter().enumerate().map(category).collect();
         let classes = model.class_map(&categories, &data.root, !protocol.classes.is_empty())?;
         let folder = self.run.images().map_or_else(|| data.root.join("JPEGImages"), Into::into);
         let files = protocol.selection.of(data.images.iter().collect::<Vec<_>>());
-        let files = files.into_iter().map(|image| (Value::from(image.id.as_str()), data.image_path_in(&folder, &image.id)));
+        let files =
+            files.into_iter().map(|image| (Value::from(image.id.as_str()), data.image_path_in(&folder, &image.id)));
         // A copy: the model itself must stay on this thread.
         let spec = model.spec().clone();
         let line = |id: &Value, detections: &[Detection]| {

@@ -107,7 +107,8 @@ impl Merge {
         }
         let count = first.protocol.selection.shard.map_or(1, |shard| shard.count);
         let there: Vec<usize> = seen.keys().map(|shard| shard.index).collect();
-        let missing: Vec<_> = (1..=count).filter(|index| !there.contains(index)).map(|i| format!("{i}/{count}")).collect();
+        let missing: Vec<_> =
+            (1..=count).filter(|index| !there.contains(index)).map(|i| format!("{i}/{count}")).collect();
         if !missing.is_empty() {
             bail!("share {} is missing", missing.join(", "));
         }

@@ -72,7 +72,8 @@ pub fn voc(report: &voc::Report) -> String {
     let mut text = format!("{images}, {objects}{hard}, {}\n\n", number(detections, "detection"));
     let width = report.per_class.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(5);
     let iou = report.protocol.iou_threshold;
-    let _ = writeln!(text, "IoU > {iou:<w$}  objects  detections  recall  AP 2007  AP area", w = width.saturating_sub(6));
+    let _ =
+        writeln!(text, "IoU > {iou:<w$}  objects  detections  recall  AP 2007  AP area", w = width.saturating_sub(6));
     let show = |value: Option<f64>| figure(value.unwrap_or(-1.0));
     for (name, class) in report.per_class.iter() {
         let (recall, eleven, area) = (show(class.recall), show(class.ap_2007), show(class.ap_area));

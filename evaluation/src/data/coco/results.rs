@@ -5,8 +5,8 @@ use super::ids::{self, Id};
 use anyhow::{Context, Result, bail};
 use hotcoco::{Annotation, COCO, Segmentation};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -106,7 +106,9 @@ impl CocoData {
         let boxes = records.iter().filter(|record| record.bbox.is_some()).count();
         let masks = records.iter().filter(|record| record.segmentation.is_some()).count();
         if boxes < count && masks < count {
-            bail!("{shown}: of {count} results {boxes} have a box and {masks} a mask; all must have the one or the other");
+            bail!(
+                "{shown}: of {count} results {boxes} have a box and {masks} a mask; all must have the one or the other"
+            );
         }
         let mut unknown_categories = 0;
         let mut annotations = Vec::with_capacity(count);
@@ -283,7 +285,9 @@ mod tests {
     fn a_long_list_in_parts_is_the_list() {
         // A caption that looks like a border, records over several lines, and enough of them to be split.
         let record = |i: usize| {
-            format!("{{\"image_id\": {i},\n \"category_id\": 1, \"bbox\": [{i}, 2, 3, 4.5], \"score\": 0.{i}, \"x\": {{}}}}")
+            format!(
+                "{{\"image_id\": {i},\n \"category_id\": 1, \"bbox\": [{i}, 2, 3, 4.5], \"score\": 0.{i}, \"x\": {{}}}}"
+            )
         };
         let list = |n: usize| format!(" [{}]\n", (0..n).map(record).collect::<Vec<_>>().join(",\n "));
         let text = list(20_000);
@@ -299,7 +303,10 @@ mod tests {
 
     #[test]
     fn boxes_are_four_numbers_or_none() {
-        let read = |bbox: &str| records(format!(r#"[{{"image_id":1,"category_id":1,"score":1,"bbox":{bbox}}}]"#).as_bytes()).map(|r| r[0].bbox);
+        let read = |bbox: &str| {
+            records(format!(r#"[{{"image_id":1,"category_id":1,"score":1,"bbox":{bbox}}}]"#).as_bytes())
+                .map(|r| r[0].bbox)
+        };
         assert_eq!(read("[]").unwrap(), None);
         assert_eq!(read("null").unwrap(), None);
         assert!(read("[1,2,3]").is_err() && read("[1,2,3,4,5]").is_err());

@@ -41,7 +41,11 @@ pub fn inspect(path: &Path, images: Option<&Path>) -> Result<Inspection> {
     repeated(dataset.images.iter().map(|i| i.id.to_string()), "image ids occur more than once", &mut problems);
     repeated(dataset.images.iter().map(|i| i.file_name.clone()), "file names occur more than once", &mut problems);
     repeated(dataset.categories.iter().map(|c| c.name.clone()), "category names occur more than once", &mut problems);
-    repeated(dataset.annotations.iter().map(|a| a.id.to_string()), "annotation ids occur more than once", &mut problems);
+    repeated(
+        dataset.annotations.iter().map(|a| a.id.to_string()),
+        "annotation ids occur more than once",
+        &mut problems,
+    );
     let images: HashMap<u64, &Image> = dataset.images.iter().map(|image| (image.id, image)).collect();
     let categories: HashSet<u64> = dataset.categories.iter().map(|category| category.id).collect();
     let mut seen = HashSet::new();

@@ -155,7 +155,8 @@ impl VocData {
 
     /// The file of an image in another folder.
     pub fn image_path_in(&self, folder: &Path, id: &str) -> PathBuf {
-        let mut paths = ["jpg", "jpeg", "png", "JPG", "bmp"].iter().map(|extension| folder.join(format!("{id}.{extension}")));
+        let mut paths =
+            ["jpg", "jpeg", "png", "JPG", "bmp"].iter().map(|extension| folder.join(format!("{id}.{extension}")));
         paths.find(|path| path.is_file()).unwrap_or_else(|| folder.join(format!("{id}.jpg")))
     }
 

@@ -86,7 +86,9 @@ impl Scores {
         classes.dedup_by_key(|category| category.id);
         let mut reports: HashMap<CategoryId, ClassReport> = each
             .into_iter()
-            .map(|(id, n)| (id, ClassReport { id, objects: n.objects, detections: n.detections, bbox: None, segm: None }))
+            .map(|(id, n)| {
+                (id, ClassReport { id, objects: n.objects, detections: n.detections, bbox: None, segm: None })
+            })
             .collect();
         let (mut bbox, mut segm) = (None, None);
         for evaluation in evaluations {

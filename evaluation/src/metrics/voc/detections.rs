@@ -47,7 +47,8 @@ impl Detections {
         }
         let Line { image_id, results } = serde_json::from_str(line).context("a kept line of results")?;
         let image = data.images.iter().position(|image| image.id == image_id);
-        let image = image.with_context(|| format!("a kept line is of image {image_id}, which the split does not have"))?;
+        let image =
+            image.with_context(|| format!("a kept line is of image {image_id}, which the split does not have"))?;
         self.seen.get_or_insert_default().insert(image);
         for Found { category_id, bbox, score } in results {
             let list = category_id.checked_sub(1).and_then(|class| self.by_class.get_mut(class));
@@ -214,7 +215,8 @@ fn coco(path: &Path, data: &VocData, class_names: Option<&[String]>) -> Result<D
         }
     }
     if strangers > 0 {
-        read.notes.push(format!("{}: {strangers} results are of classes that the data set does not have", path.display()));
+        read.notes
+            .push(format!("{}: {strangers} results are of classes that the data set does not have", path.display()));
     }
     Ok(read)
 }
