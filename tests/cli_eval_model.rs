@@ -28,7 +28,7 @@ impl Data {
                 let area = w.as_f64().unwrap() * h.as_f64().unwrap();
                 objects.push(
                     json!({"id": objects.len() + 1, "image_id": id, "category_id": 4, "iscrowd": 0, "area": area,
-                    "bbox": object["bbox"], "segmentation": object["segmentation"]}),
+                    "bbox": object["bbox"], "segmentation": [ellipse(&object["bbox"])]}),
                 );
             }
             json!({"id": id, "file_name": name, "width": 256, "height": 256})

@@ -2,7 +2,7 @@
 
 use super::CocoData;
 use super::ids::{self, Id};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use hotcoco::{Annotation, COCO, Segmentation};
 use rayon::prelude::*;
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
@@ -115,7 +115,7 @@ impl CocoData {
         for (index, mut record) in records.into_iter().enumerate() {
             record.bbox = record.bbox.filter(|_| boxes == count);
             let score = record.score;
-            let annotation = self.detection(record).with_context(|| format!("{shown}: result {}", index + 1))?;
+            let annotation = self.detection(record).map_err(|e| anyhow!("{shown}: result {} {e}", index + 1))?;
             unknown_categories += usize::from(annotation.is_none());
             annotations.extend(annotation.filter(|_| min_score.is_none_or(|least| score >= least)));
         }

@@ -34,7 +34,7 @@ pub fn inspect(path: &Path, images: Option<&Path>) -> Result<Inspection> {
                 _ => {}
             }
         }
-        if image_sizes.iter().any(|size| *size == (0, 0)) {
+        if image_sizes.contains(&(0, 0)) {
             image_sizes = sizes.into_values().collect();
         }
     }
