@@ -3,5 +3,6 @@
 
 pub mod cli;
 pub mod data;
-pub mod output;
 pub mod render;
+
+pub use vovdet_evaluation::output;

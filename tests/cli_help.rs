@@ -6,7 +6,7 @@ use cli_support::{run, vovdet};
 
 #[test]
 fn every_verb_has_help_with_an_example() {
-    let verbs: [&[&str]; 11] = [
+    let verbs: [&[&str]; 16] = [
         &["detect"],
         &["classify"],
         &["features"],
@@ -16,6 +16,11 @@ fn every_verb_has_help_with_an_example() {
         &["weights", "inspect"],
         &["weights", "check"],
         &["weights", "convert"],
+        &["eval"],
+        &["eval", "coco"],
+        &["eval", "voc"],
+        &["eval", "merge"],
+        &["data", "inspect"],
         &["bench"],
         &["doctor"],
     ];

@@ -65,29 +65,11 @@ impl SourceOptions {
         console: &Console,
         spec: &InputSpec,
         keep_pictures: bool,
-        mut answer: impl FnMut(&Console, Vec<Item>) -> Result<()>,
+        answer: impl FnMut(&Console, Vec<Item>) -> Result<()>,
     ) -> Result<()> {
         let sources = self.sources()?;
         let console = console.with_progress(sources.len, "images");
-        let (batch, workers) = (usize::from(self.batch), cores().min(16));
-        let work = |(index, source): (usize, Source)| {
-            let ready = prepare(&source, spec, keep_pictures);
-            Item { index, source, ready }
-        };
-        let items = sources.items.enumerate();
-        pipeline::in_order(READER, items, workers, workers + batch, work, |items| {
-            let mut group = Vec::new();
-            let mut good = 0;
-            for item in items {
-                good += usize::from(item.ready.is_ok());
-                group.push(item);
-                if good == batch || good == 0 {
-                    answer(&console, std::mem::take(&mut group))?;
-                    good = 0;
-                }
-            }
-            if group.is_empty() { Ok(()) } else { answer(&console, group) }
-        })
+        in_batches(sources, usize::from(self.batch), &console, spec, keep_pictures, answer)
     }
 
     fn sources(&self) -> Result<Sources> {
@@ -101,6 +83,39 @@ impl SourceOptions {
             None => Ok(Sources::from_arguments(&self.sources, self.recursive)),
         }
     }
+}
+
+/// What [`SourceOptions::for_each_batch`] does, for images from anywhere.
+///
+/// # Errors
+/// What `answer` returns.
+pub fn in_batches(
+    sources: Sources,
+    batch: usize,
+    console: &Console,
+    spec: &InputSpec,
+    keep_pictures: bool,
+    mut answer: impl FnMut(&Console, Vec<Item>) -> Result<()>,
+) -> Result<()> {
+    let workers = cores().min(16);
+    let work = |(index, source): (usize, Source)| {
+        let ready = prepare(&source, spec, keep_pictures);
+        Item { index, source, ready }
+    };
+    let items = sources.items.enumerate();
+    pipeline::in_order(READER, items, workers, workers + batch, work, |items| {
+        let mut group = Vec::new();
+        let mut good = 0;
+        for item in items {
+            good += usize::from(item.ready.is_ok());
+            group.push(item);
+            if good == batch || good == 0 {
+                answer(console, std::mem::take(&mut group))?;
+                good = 0;
+            }
+        }
+        if group.is_empty() { Ok(()) } else { answer(console, group) }
+    })
 }
 
 fn prepare(source: &Source, spec: &InputSpec, keep_picture: bool) -> Result<Ready, String> {

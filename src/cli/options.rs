@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use vovdet_detectors::spec::{Class, Dialect, NormKind};
 use vovdet_detectors::{LoadOptions, Model, ModelSpec, Precision};
+use vovdet_evaluation::metrics::provenance::{FileRef, ModelRun, sha256};
 use vovdet_native::{CudaStatus, load_cuda};
 use vovdet_pretrained::catalogue::{self, Entry};
 use vovdet_pretrained::{Checkpoint, models};
@@ -155,6 +156,42 @@ impl ModelOptions {
         Ok(model)
     }
 
+    /// Whether a model or weights are named.
+    pub fn is_given(&self) -> bool {
+        self.model.is_some() || self.weights.is_some()
+    }
+
+    /// Where the results of a model that was loaded with these options come from.
+    ///
+    /// # Errors
+    /// When the weights cannot be read again.
+    pub fn provenance(&self, model: &Model, batch: usize, score: Option<f32>) -> Result<ModelRun> {
+        let weights = match &self.weights {
+            Some(path) if path.exists() => FileRef::of(path).with_context(|| path.display().to_string())?,
+            Some(path) => built_in(&path.to_string_lossy())?,
+            None => built_in(self.model.as_deref().unwrap_or_default())?,
+        };
+        let device = self.engine.device.device()?;
+        Ok(ModelRun {
+            weights,
+            spec: serde_json::to_value(model.spec())?,
+            libtorch: vovdet_native::torch_version(),
+            device: match device {
+                tch::Device::Cuda(index) => format!("cuda:{index}"),
+                other => format!("{other:?}").to_lowercase(),
+            },
+            precision: match self.engine.precision.kind(device)? {
+                tch::Kind::BFloat16 => "bf16".into(),
+                tch::Kind::Half => "fp16".into(),
+                _ => "fp32".into(),
+            },
+            plain: self.engine.plain,
+            threads: tch::get_num_threads(),
+            batch,
+            score,
+        })
+    }
+
     /// What the options say, without those of a verb.
     ///
     /// # Errors
@@ -241,8 +278,17 @@ impl ModelOptions {
     }
 }
 
+/// Weights that are built in, as a file of their name.
+fn built_in(name: &str) -> Result<FileRef> {
+    let bytes = models::find(name).with_context(|| format!("there are no weights {name}"))?;
+    Ok(FileRef { path: name.into(), sha256: Some(sha256(bytes)) })
+}
+
 /// Class names from a file: a JSON array of strings, or one name per line.
-fn class_names(path: &Path) -> Result<Vec<String>> {
+///
+/// # Errors
+/// When it cannot be read or holds none.
+pub fn class_names(path: &Path) -> Result<Vec<String>> {
     let file = || format!("--class-names {}", path.display());
     let text = std::fs::read_to_string(path).with_context(file)?;
     let names: Vec<String> = if text.trim_start().starts_with('[') {

@@ -16,20 +16,36 @@ use vovdet_detectors::{Detection, ModelSpec};
 pub struct CocoResults {
     path: PathBuf,
     ids: Option<Ids>,
-    results: Vec<Entry>,
+    results: Vec<Entry<u64>>,
     /// Which image has taken an id.
     taken: HashMap<u64, String>,
     left_out: usize,
 }
 
+/// A detection in COCO's form. An image's id is a number in COCO and a text in VOC.
 #[derive(Debug, Serialize)]
-struct Entry {
-    image_id: u64,
+pub struct Entry<I> {
+    image_id: I,
     category_id: u64,
     bbox: [f32; 4],
     score: f32,
     #[serde(skip_serializing_if = "Option::is_none")]
     segmentation: Option<Mask>,
+}
+
+impl<I> Entry<I> {
+    /// `spec` is that of the detector: boxes that hold their last pixel are a pixel wider.
+    pub fn new(image_id: I, category_id: u64, detection: &Detection, spec: &ModelSpec, masks: bool) -> Self {
+        let plus_one = spec.dialect().map_or(0.0, |dialect| dialect.rules().map_or(0.0, |rules| rules.plus_one));
+        let [x1, y1, x2, y2] = detection.bbox;
+        Self {
+            image_id,
+            category_id,
+            bbox: [x1, y1, x2 - x1 + plus_one, y2 - y1 + plus_one],
+            score: detection.score,
+            segmentation: if masks { Mask::of(detection) } else { None },
+        }
+    }
 }
 
 /// The ids in the file of `--annotations`.
@@ -67,18 +83,10 @@ impl CocoResults {
         if let Some(other) = self.taken.insert(image_id, source.name()) {
             console.error(format_args!("{} and {other} both have the image id {image_id}", source.name()));
         }
-        let plus_one = spec.dialect().map_or(0.0, |dialect| dialect.rules().map_or(0.0, |rules| rules.plus_one));
         for detection in detections {
             let (name, id) = class_of(spec, detection);
             let category_id = self.ids.as_ref().and_then(|ids| ids.category(name)).unwrap_or_else(|| id.into());
-            let [x1, y1, x2, y2] = detection.bbox;
-            self.results.push(Entry {
-                image_id,
-                category_id,
-                bbox: [x1, y1, x2 - x1 + plus_one, y2 - y1 + plus_one],
-                score: detection.score,
-                segmentation: if masks { Mask::of(detection) } else { None },
-            });
+            self.results.push(Entry::new(image_id, category_id, detection, spec, masks));
         }
     }
 

@@ -1,6 +1,6 @@
 //! `vovdet detect`: objects in images.
 
-mod coco_results;
+pub mod coco_results;
 mod lines;
 mod pictures;
 
@@ -8,14 +8,15 @@ use super::Outcome;
 use super::console::Console;
 use super::images::{Item, Ready, SourceOptions};
 use super::options::{self, ModelOptions};
+use super::predict::predict;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use coco_results::CocoResults;
 use lines::{Failure, Line, Times};
 use pictures::{Job, Pictures};
 use std::path::PathBuf;
+use vovdet_detectors::Detector;
 use vovdet_detectors::spec::{SoftNms, Task};
-use vovdet_detectors::{Detection, Detector, Prediction, Prepared, StageTimes};
 
 /// Find objects in images: boxes, labels, scores and masks as JSON lines.
 #[derive(Debug, Args)]
@@ -81,7 +82,8 @@ struct Results {
     crops: Option<PathBuf>,
 }
 
-fn score(text: &str) -> Result<f32, String> {
+/// A score on the command line.
+pub fn score(text: &str) -> Result<f32, String> {
     text.parse()
         .ok()
         .filter(|score| (0.0..=1.0).contains(score))
@@ -159,7 +161,7 @@ impl Run<'_> {
             });
             rest.push((index, source, state));
         }
-        let mut answers = self.predict(&inputs).into_iter();
+        let mut answers = predict(self.detector, &inputs).into_iter();
         for (index, source, state) in rest {
             let answer = state.and_then(|(size, picture, decode, prepare)| {
                 // One answer per input, in order; `predict` sees to it.
@@ -198,25 +200,4 @@ impl Run<'_> {
         }
         Ok(())
     }
-
-    /// An answer per input. When a batch fails (for want of memory, say), its images are tried one by one.
-    fn predict(&self, inputs: &[Prepared]) -> Vec<Result<(Vec<Detection>, StageTimes), String>> {
-        if inputs.is_empty() {
-            return Vec::new();
-        }
-        match self.detector.predict(inputs) {
-            Ok(Prediction { images, times }) => {
-                let share = share(times, inputs.len());
-                images.into_iter().map(|detections| Ok((detections, share))).collect()
-            }
-            Err(e) if inputs.len() == 1 => vec![Err(e.to_string())],
-            Err(_) => inputs.iter().flat_map(|input| self.predict(std::slice::from_ref(input))).collect(),
-        }
-    }
-}
-
-/// An image's part of a batch's time.
-fn share(times: StageTimes, images: usize) -> StageTimes {
-    let part = |ms: f64| ms / images as f64;
-    StageTimes { batch: part(times.batch), network: part(times.network), postprocess: part(times.postprocess) }
 }

@@ -16,6 +16,7 @@ pub struct Console {
 }
 
 impl Console {
+    /// A printer without a progress bar.
     pub fn new(verbose: bool, quiet: bool) -> Self {
         Self { verbose, quiet, bar: ProgressBar::hidden() }
     }
@@ -24,6 +25,13 @@ impl Console {
     pub fn with_progress(&self, len: Option<usize>, unit: &'static str) -> Self {
         let show = !self.quiet && io::stderr().is_terminal() && !io::stdout().is_terminal() && len != Some(1);
         let bar = if show { progress_bar(len, unit) } else { ProgressBar::hidden() };
+        Self { bar, ..*self }
+    }
+
+    /// The same console with a progress bar for `len` steps, on a terminal: for verbs whose data come at the end.
+    pub fn with_bar(&self, len: usize, unit: &'static str) -> Self {
+        let show = !self.quiet && io::stderr().is_terminal() && len > 1;
+        let bar = if show { progress_bar(Some(len), unit) } else { ProgressBar::hidden() };
         Self { bar, ..*self }
     }
 

@@ -1,0 +1,215 @@
+//! `vovdet eval coco`.
+
+use super::{SelectionOptions, show};
+use crate::cli::Outcome;
+use crate::cli::console::Console;
+use crate::data::category::{Category, CategoryId};
+use crate::data::coco::{CocoData, RawResults};
+use crate::metrics::coco::{self, Kind, Options, Protocol, Report, Scores};
+use crate::metrics::provenance::{FileRef, Provenance, milliseconds};
+use anyhow::{Context, Result, anyhow, bail};
+use clap::{Args, ValueEnum};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Scores saved COCO results; the whole program adds the options of a model.
+#[derive(Debug, Args)]
+pub struct Coco {
+    /// The objects: a COCO annotation file.
+    #[arg(long, value_name = "FILE")]
+    annotations: PathBuf,
+    /// Saved detections: COCO results.
+    #[arg(long, value_name = "FILE")]
+    detections: Option<PathBuf>,
+    #[command(flatten)]
+    selection: SelectionOptions,
+    #[command(flatten)]
+    metrics: Metrics,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Metrics")]
+struct Metrics {
+    /// What is compared: boxes, masks or both [default: both where both have masks, else boxes].
+    #[arg(long)]
+    iou: Option<Iou>,
+    /// Most detections per image and category: N, or three numbers for AR1, AR10 and all the others.
+    #[arg(long, value_name = "N|A,B,C", default_value = "1,10,100", value_parser = max_dets)]
+    max_dets: MaxDets,
+    /// Take a detected mask's own size for the figures by size even where results have boxes too, as detectron2 and
+    /// mmdetection do; pycocotools takes the box's.
+    #[arg(long)]
+    mask_areas: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+struct Output {
+    /// One JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// A line per class too.
+    #[arg(long)]
+    per_class: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Iou {
+    /// Boxes.
+    Bbox,
+    /// Masks.
+    Segm,
+    /// Boxes and masks.
+    Both,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct MaxDets([usize; 3]);
+
+fn max_dets(text: &str) -> Result<MaxDets, String> {
+    let refused = || "give one number, or three such as 1,10,100".to_owned();
+    let numbers = text.split(',').map(|part| part.trim().parse().ok().filter(|n| *n > 0));
+    let numbers: Vec<usize> = numbers.collect::<Option<_>>().ok_or_else(refused)?;
+    let mut limits = match numbers[..] {
+        [n] => [n.min(1), n.min(10), n],
+        [a, b, c] => [a, b, c],
+        _ => return Err(refused()),
+    };
+    limits.sort_unstable();
+    Ok(MaxDets(limits))
+}
+
+impl Coco {
+    /// The file of saved detections.
+    pub fn detections(&self) -> Option<&Path> {
+        self.detections.as_deref()
+    }
+
+    /// Scores the saved detections.
+    ///
+    /// # Errors
+    /// When there are none, or they do not fit the annotations.
+    pub fn run(&self, console: &Console) -> Result<Outcome> {
+        let start = Instant::now();
+        let Some(detections) = self.detections() else {
+            bail!("give saved detections with --detections FILE, or a model with --model or --weights");
+        };
+        let (data, raw) = rayon::join(|| CocoData::read(&self.annotations), || RawResults::read(detections));
+        let data = data.context("--annotations")?;
+        let results = data.results(raw.context("--detections")?, self.selection.min_score)?;
+        for note in data.notes.iter().chain(&results.notes) {
+            console.note(note);
+        }
+        let read_ms = milliseconds(start);
+        let protocol = self.protocol(&data, results.masks);
+        let options = options(&data, &protocol)?;
+        let (report, files) = rayon::join(
+            || -> Result<_> {
+                let evaluations = coco::evaluate(&data, &results, &protocol.iou, &options)?;
+                let counts = coco::counts(&data.coco, &results.coco, &options);
+                Ok((Scores::new(&data, &evaluations, counts), milliseconds(start)))
+            },
+            || Ok::<_, anyhow::Error>((self.file(&self.annotations)?, self.file(detections)?)),
+        );
+        let ((scores, wall_ms), (annotations, detections)) = (report?, files?);
+        let provenance = Provenance {
+            vovdet: env!("CARGO_PKG_VERSION").into(),
+            metrics: coco::METRICS.into(),
+            annotations,
+            detections: Some(detections),
+            model: None,
+            times_ms: BTreeMap::from([
+                ("read".into(), read_ms),
+                ("evaluate".into(), ((wall_ms - read_ms) * 1e3).round() / 1e3),
+                ("wall".into(), wall_ms),
+            ]),
+        };
+        self.print(console, &scores.report(protocol, provenance))?;
+        Ok(Outcome::All)
+    }
+
+    /// A file of the provenance, with its hash for those who keep the result.
+    fn file(&self, path: &Path) -> Result<FileRef> {
+        match self.output.json {
+            true => FileRef::of(path).with_context(|| path.display().to_string()),
+            false => Ok(FileRef::unhashed(path)),
+        }
+    }
+
+    /// The data set.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn data(&self, console: &Console) -> Result<CocoData> {
+        let data = CocoData::read(&self.annotations).context("--annotations")?;
+        for note in &data.notes {
+            console.note(note);
+        }
+        Ok(data)
+    }
+
+    /// What is asked for, of detections with or without masks.
+    pub fn protocol(&self, data: &CocoData, masks: bool) -> Protocol {
+        let iou = match self.metrics.iou {
+            Some(Iou::Bbox) => vec![Kind::Bbox],
+            Some(Iou::Segm) => vec![Kind::Segm],
+            Some(Iou::Both) => vec![Kind::Bbox, Kind::Segm],
+            None if masks && coco::has_masks(&data.coco) => vec![Kind::Bbox, Kind::Segm],
+            None => vec![Kind::Bbox],
+        };
+        Protocol {
+            iou,
+            max_dets: self.metrics.max_dets.0,
+            classes: self.selection.classes.clone(),
+            mask_areas: self.metrics.mask_areas,
+            min_score: self.selection.min_score,
+            selection: self.selection.selection(),
+        }
+    }
+
+    /// Prints a result as the options say.
+    ///
+    /// # Errors
+    /// When standard output cannot be written to.
+    pub fn print(&self, console: &Console, report: &Report) -> Result<()> {
+        if self.output.json {
+            console.json_line(report)?;
+        } else {
+            console.data(&show::coco(report, self.output.per_class))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a protocol means for a data set.
+///
+/// # Errors
+/// When it has no category of a name.
+pub fn options(data: &CocoData, protocol: &Protocol) -> Result<Options> {
+    let selection = &protocol.selection;
+    Ok(Options {
+        max_dets: protocol.max_dets,
+        categories: categories(&protocol.classes, &data.categories())?,
+        images: (!selection.is_all()).then(|| selection.of(data.image_ids())),
+        mask_areas: protocol.mask_areas,
+    })
+}
+
+/// The categories that `--classes` names, by name or by id.
+fn categories(words: &[String], categories: &[Category]) -> Result<Vec<CategoryId>> {
+    let one = |word: &String| {
+        let word = word.trim();
+        let by_name = categories.iter().find(|category| category.name.eq_ignore_ascii_case(word));
+        by_name.or_else(|| categories.iter().find(|category| category.id.to_string() == word)).map(|c| c.id).ok_or_else(
+            || {
+                let near = vovdet_pretrained::naming::closest(word, categories.iter().map(|c| c.name.as_str()));
+                let hint = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+                anyhow!("--classes: the data set has no category `{word}`{hint}")
+            },
+        )
+    };
+    words.iter().map(one).collect()
+}

@@ -1,0 +1,151 @@
+//! Categories of a data set and classes of a network: two numberings that must not be mixed up.
+
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
+
+/// A category's id in its data set; ids may have gaps (COCO's go from 1 to 90 for 80 categories).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CategoryId(pub u64);
+
+/// A class's place among a network's outputs, from 0, the background not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClassIndex(pub usize);
+
+impl Display for CategoryId {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A category of a data set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Category {
+    /// Its id.
+    pub id: CategoryId,
+    /// Its name.
+    pub name: String,
+}
+
+/// A class of a network: the id and the name that its spec gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Class<'a> {
+    /// Category id in the data that it was trained on.
+    pub id: u32,
+    /// Its name.
+    pub name: &'a str,
+}
+
+/// Which category each class of a network stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClassMap {
+    categories: Vec<Option<CategoryId>>,
+}
+
+impl ClassMap {
+    /// Maps by name. Where the weights say no names (`class 1`, `class 2`, …), classes are the data set's categories in
+    /// the order of their ids; classes that a dialect's table leaves unused (torchvision's `unused 12`) map to none, and
+    /// so do, with `some`, those that the data set does not have.
+    ///
+    /// # Errors
+    /// When classes and categories do not fit together; the message says how many there are and which are missing.
+    pub fn new(classes: &[Class], categories: &[Category], data: &str, some: bool) -> Result<Self> {
+        let fold = |name: &str| name.trim().to_lowercase();
+        let named = classes.iter().any(|class| class.name != format!("class {}", class.id));
+        if !named {
+            let mut ids: Vec<_> = categories.iter().map(|category| category.id).collect();
+            ids.sort_unstable();
+            if ids.len() != classes.len() {
+                bail!("{} has {} categories: {}", data, ids.len(), outputs(classes.len()));
+            }
+            return Ok(Self { categories: ids.into_iter().map(Some).collect() });
+        }
+        let by_name: HashMap<String, CategoryId> = categories.iter().map(|c| (fold(&c.name), c.id)).collect();
+        let ids: Vec<_> = classes.iter().map(|class| by_name.get(&fold(class.name)).copied()).collect();
+        let used = |class: &Class| class.name != format!("unused {}", class.id);
+        let strangers: Vec<_> =
+            classes.iter().zip(&ids).filter(|(class, id)| id.is_none() && used(class)).map(|(c, _)| c.name).collect();
+        if !strangers.is_empty() && (!some || strangers.len() == classes.len()) {
+            bail!(
+                "{data} has {} categories, and {}: {} of them are not in the data ({}); name the model's classes with \
+                 --class-names, or keep those in common with --classes",
+                categories.len(),
+                outputs(classes.len()),
+                strangers.len(),
+                few(&strangers),
+            );
+        }
+        Ok(Self { categories: ids })
+    }
+
+    /// The category of a class; `None` for a class that stands for nothing in the data set.
+    pub fn category(&self, class: ClassIndex) -> Option<CategoryId> {
+        self.categories.get(class.0).copied().flatten()
+    }
+}
+
+fn outputs(classes: usize) -> String {
+    format!("the model has {classes} classes ({} outputs with the background)", classes + 1)
+}
+
+/// The first few words of a list.
+fn few(words: &[&str]) -> String {
+    match words {
+        [first, second, third, _, ..] => format!("{first}, {second}, {third}, …"),
+        words => words.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn categories(list: &[(u64, &str)]) -> Vec<Category> {
+        list.iter().map(|&(id, name)| Category { id: CategoryId(id), name: name.into() }).collect()
+    }
+
+    fn classes(names: &[&'static str]) -> Vec<Class<'static>> {
+        (1..).zip(names).map(|(id, name)| Class { id, name }).collect()
+    }
+
+    #[test]
+    fn names_decide_and_ids_may_have_gaps() {
+        let data = categories(&[(17, "cat"), (18, "dog"), (44, "cup")]);
+        let map = ClassMap::new(&classes(&["dog", "Cat"]), &data, "x.json", false).unwrap();
+        assert_eq!(map.category(ClassIndex(0)), Some(CategoryId(18)));
+        assert_eq!(map.category(ClassIndex(1)), Some(CategoryId(17)));
+        assert_eq!(map.category(ClassIndex(2)), None);
+    }
+
+    #[test]
+    fn nameless_classes_follow_the_ids() {
+        let data = categories(&[(9, "b"), (4, "a")]);
+        let map = ClassMap::new(&classes(&["class 1", "class 2"]), &data, "x.json", false).unwrap();
+        assert_eq!(map.category(ClassIndex(0)), Some(CategoryId(4)));
+    }
+
+    #[test]
+    fn torchvisions_unused_rows_map_to_nothing() {
+        let data = categories(&[(1, "person"), (3, "car")]);
+        let map = ClassMap::new(&classes(&["person", "unused 2", "car"]), &data, "x.json", false).unwrap();
+        assert_eq!(map.category(ClassIndex(1)), None);
+        assert_eq!(map.category(ClassIndex(2)), Some(CategoryId(3)));
+    }
+
+    #[test]
+    fn a_mismatch_says_which() {
+        let data = categories(&[(1, "person"), (2, "car")]);
+        let error = ClassMap::new(&classes(&["person", "truck", "car"]), &data, "VOC", false).unwrap_err().to_string();
+        for part in ["VOC has 2 categories", "3 classes (4 outputs", "1 of them", "truck"] {
+            assert!(error.contains(part), "{error}");
+        }
+        let map = ClassMap::new(&classes(&["person", "truck", "car"]), &data, "VOC", true).unwrap();
+        assert_eq!(map.category(ClassIndex(1)), None);
+        let error = ClassMap::new(&classes(&["class 1"]), &data, "VOC", false).unwrap_err().to_string();
+        assert!(error.contains("2 categories") && error.contains("1 classes (2 outputs"), "{error}");
+    }
+}

@@ -1,0 +1,314 @@
+//! Detections of a data set: the list of results that pycocotools' `loadRes` takes, or the lines that a run keeps.
+
+use super::CocoData;
+use super::ids::{self, Id};
+use anyhow::{Context, Result, anyhow, bail};
+use hotcoco::{Annotation, COCO, Segmentation};
+use rayon::prelude::*;
+use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Files larger than this are read by several threads.
+const WORTH_SPLITTING: usize = 1 << 20;
+
+/// One detection as files write it; what else they say of it is not needed.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    image_id: Id,
+    category_id: Id,
+    #[serde(default, deserialize_with = "box_or_nothing", skip_serializing_if = "Option::is_none")]
+    bbox: Option<[f64; 4]>,
+    score: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    segmentation: Option<Segmentation>,
+}
+
+/// Results inside an object: a data set whose annotations are the results, or a line that a run keeps.
+#[derive(Debug, Deserialize)]
+struct Wrapped {
+    #[serde(default, alias = "annotations")]
+    results: Option<Vec<Record>>,
+}
+
+/// Detections of a data set.
+pub struct Results {
+    /// The detections, indexed.
+    pub coco: Arc<COCO>,
+    /// Whether every result has a mask of its own.
+    pub masks: bool,
+    /// What is odd about them, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// A list of results as its file says it, not yet of a data set.
+pub struct RawResults {
+    path: PathBuf,
+    records: Vec<Record>,
+}
+
+impl RawResults {
+    /// No results.
+    pub fn none() -> Self {
+        Self { path: PathBuf::from("the results"), records: Vec::new() }
+    }
+
+    /// Adds the results of another file.
+    pub fn append(&mut self, mut other: Self) {
+        self.records.append(&mut other.records);
+    }
+
+    /// Writes the results as COCO's list.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        crate::output::write_file(path, |file| serde_json::to_writer(file, &self.records).map_err(io::Error::from))
+    }
+
+    /// Reads COCO results, a data set whose annotations are results, or the lines that a run of `vovdet eval` keeps.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is none of these.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read(path).with_context(|| path.display().to_string())?;
+        let records = records(&text).with_context(|| {
+            format!(
+                "{} is not a list of COCO results (image_id, category_id, score, bbox or segmentation)",
+                path.display()
+            )
+        })?;
+        Ok(Self { path: path.to_path_buf(), records })
+    }
+}
+
+/// A result as its file says it: image, category, box `[x, y, width, height]`, score.
+pub type RawBox = (String, String, Option<[f64; 4]>, f64);
+
+impl RawResults {
+    /// The results without their masks.
+    pub fn boxes(&self) -> impl Iterator<Item = RawBox> {
+        self.records.iter().map(|r| (ids::text(&r.image_id), ids::text(&r.category_id), r.bbox, r.score))
+    }
+}
+
+impl CocoData {
+    /// Takes results as detections of this data set; those with a score below `min_score` are left out.
+    ///
+    /// # Errors
+    /// When a result is of an image that the data set does not have, or some have neither box nor mask.
+    pub fn results(&self, RawResults { path, records }: RawResults, min_score: Option<f64>) -> Result<Results> {
+        let shown = path.display();
+        let count = records.len();
+        let boxes = records.iter().filter(|record| record.bbox.is_some()).count();
+        let masks = records.iter().filter(|record| record.segmentation.is_some()).count();
+        if boxes < count && masks < count {
+            bail!(
+                "{shown}: of {count} results {boxes} have a box and {masks} a mask; all must have the one or the other"
+            );
+        }
+        let mut unknown_categories = 0;
+        let mut annotations = Vec::with_capacity(count);
+        for (index, mut record) in records.into_iter().enumerate() {
+            record.bbox = record.bbox.filter(|_| boxes == count);
+            let score = record.score;
+            let annotation = self.detection(record).map_err(|e| anyhow!("{shown}: result {} {e}", index + 1))?;
+            unknown_categories += usize::from(annotation.is_none());
+            annotations.extend(annotation.filter(|_| min_score.is_none_or(|least| score >= least)));
+        }
+        let mut notes = Vec::new();
+        if unknown_categories > 0 {
+            // As in pycocotools they take part in nothing; there nobody says so.
+            notes.push(format!(
+                "{shown}: {unknown_categories} results are of categories that {} does not have; they count for nothing",
+                self.path.display()
+            ));
+        }
+        let coco = self.coco.load_res_anns(annotations).with_context(|| shown.to_string())?;
+        Ok(Results { coco: Arc::new(coco), masks: count > 0 && masks == count, notes })
+    }
+}
+
+impl CocoData {
+    /// A result as a detection of this data set; `None` when its category is not there.
+    fn detection(&self, record: Record) -> Result<Option<Annotation>> {
+        let image_id = self.names.known(&record.image_id).filter(|id| self.coco.get_img(*id).is_some());
+        let Some(image_id) = image_id else {
+            bail!("is of image {}, which {} does not have", ids::text(&record.image_id), self.path.display());
+        };
+        let category_id = self.names.known(&record.category_id).filter(|id| self.coco.get_cat(*id).is_some());
+        Ok(category_id.map(|category_id| Annotation {
+            image_id,
+            category_id,
+            bbox: record.bbox,
+            score: Some(record.score),
+            segmentation: record.segmentation,
+            ..Annotation::default()
+        }))
+    }
+}
+
+/// The image and the detections of one line that a run keeps.
+///
+/// # Errors
+/// When it is no such line, or its image is not in the data set.
+pub fn line_records(line: &str, data: &CocoData) -> Result<(u64, Vec<Annotation>)> {
+    #[derive(Deserialize)]
+    struct Line {
+        image_id: Id,
+        results: Vec<Record>,
+    }
+    let Line { image_id, results } = serde_json::from_str(line).context("a kept line of results")?;
+    let image = data.names.known(&image_id).context("a kept line is of an image that the data set does not have")?;
+    let detections = results.into_iter().map(|record| data.detection(record)).collect::<Result<Vec<_>>>()?;
+    Ok((image, detections.into_iter().flatten().collect()))
+}
+
+fn records(text: &[u8]) -> serde_json::Result<Vec<Record>> {
+    match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => {
+            let parts = serde_json::Deserializer::from_slice(text).into_iter::<Wrapped>();
+            let parts = parts.collect::<serde_json::Result<Vec<_>>>()?;
+            if parts.iter().all(|part| part.results.is_none()) {
+                return Err(Error::missing_field("annotations"));
+            }
+            Ok(parts.into_iter().flat_map(|part| part.results.unwrap_or_default()).collect())
+        }
+        Some(b'[') if text.len() > WORTH_SPLITTING => match in_parts(text) {
+            Some(records) => Ok(records),
+            None => serde_json::from_slice(text),
+        },
+        _ => serde_json::from_slice(text),
+    }
+}
+
+/// Reads a list in parts, each by a thread of its own. `None` when the guessed borders between parts are none, or
+/// something is wrong: reading it all in order then says what.
+fn in_parts(text: &[u8]) -> Option<Vec<Record>> {
+    let first = text.iter().position(|byte| *byte == b'{')?;
+    let parts = 4 * rayon::current_num_threads();
+    let mut borders = vec![first];
+    for part in 1..parts {
+        let border = next_record(text, part * text.len() / parts)?;
+        if border > *borders.last()? {
+            borders.push(border);
+        }
+    }
+    let ends = borders.iter().skip(1).map(|&end| Some(end)).chain([None]);
+    let ranges: Vec<_> = borders.iter().copied().zip(ends).collect();
+    let read: Vec<_> = ranges.into_par_iter().map(|(start, end)| part(text, start, end)).collect::<Option<_>>()?;
+    Some(read.into_iter().flatten().collect())
+}
+
+/// Where a record seems to begin at or after `from`: at a brace that follows a closing brace and a comma.
+fn next_record(text: &[u8], from: usize) -> Option<usize> {
+    let blank = |byte: &&u8| !byte.is_ascii_whitespace();
+    let mut at = from;
+    loop {
+        at += text.get(at..)?.iter().position(|byte| *byte == b'{')?;
+        let mut before = text[..at].iter().rev().filter(blank);
+        if before.next() == Some(&b',') && before.next() == Some(&b'}') {
+            return Some(at);
+        }
+        at += 1;
+    }
+}
+
+/// The records from `start` to exactly `end`, or to the list's end.
+fn part(text: &[u8], start: usize, end: Option<usize>) -> Option<Vec<Record>> {
+    let mut records = Vec::new();
+    let mut at = start;
+    loop {
+        let mut stream = serde_json::Deserializer::from_slice(&text[at..]).into_iter::<Record>();
+        records.push(stream.next()?.ok()?);
+        at += stream.byte_offset();
+        at += text[at..].iter().position(|byte| !byte.is_ascii_whitespace())?;
+        match (text[at], end) {
+            (b',', _) => at += 1,
+            (b']', None) => {
+                let rest = &text[at + 1..];
+                return rest.iter().all(u8::is_ascii_whitespace).then_some(records);
+            }
+            _ => return None,
+        }
+        at += text[at..].iter().position(|byte| !byte.is_ascii_whitespace())?;
+        match end {
+            Some(end) if at == end => return Some(records),
+            Some(end) if at > end => return None,
+            _ => {}
+        }
+    }
+}
+
+/// Four numbers, or an empty list or null for a result without a box.
+fn box_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[f64; 4]>, D::Error> {
+    struct BoxVisitor;
+    impl<'de> Visitor<'de> for BoxVisitor {
+        type Value = Option<[f64; 4]>;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a box [x, y, width, height]")
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut numbers = [0.0; 4];
+            for (index, number) in numbers.iter_mut().enumerate() {
+                match list.next_element()? {
+                    Some(value) => *number = value,
+                    None if index == 0 => return Ok(None),
+                    None => return Err(A::Error::invalid_length(index, &self)),
+                }
+            }
+            match list.next_element::<IgnoredAny>()? {
+                None => Ok(Some(numbers)),
+                Some(_) => Err(A::Error::invalid_length(5, &self)),
+            }
+        }
+    }
+    deserializer.deserialize_any(BoxVisitor)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_long_list_in_parts_is_the_list() {
+        // A caption that looks like a border, records over several lines, and enough of them to be split.
+        let record = |i: usize| {
+            format!(
+                "{{\"image_id\": {i},\n \"category_id\": 1, \"bbox\": [{i}, 2, 3, 4.5], \"score\": 0.{i}, \"x\": {{}}}}"
+            )
+        };
+        let list = |n: usize| format!(" [{}]\n", (0..n).map(record).collect::<Vec<_>>().join(",\n "));
+        let text = list(20_000);
+        assert!(text.len() > WORTH_SPLITTING);
+        let parts = in_parts(text.as_bytes()).unwrap();
+        assert_eq!(parts.len(), 20_000);
+        assert!(parts.iter().enumerate().all(|(i, r)| r.bbox == Some([i as f64, 2.0, 3.0, 4.5])));
+        let cut = &text[..text.len() - 3];
+        assert!(in_parts(cut.as_bytes()).is_none() && records(cut.as_bytes()).is_err());
+        let misleading = text.replace("\"x\": {}", "\"x\": [{},{}]");
+        assert_eq!(records(misleading.as_bytes()).unwrap().len(), 20_000);
+    }
+
+    #[test]
+    fn boxes_are_four_numbers_or_none() {
+        let read = |bbox: &str| {
+            records(format!(r#"[{{"image_id":1,"category_id":1,"score":1,"bbox":{bbox}}}]"#).as_bytes())
+                .map(|r| r[0].bbox)
+        };
+        assert_eq!(read("[]").unwrap(), None);
+        assert_eq!(read("null").unwrap(), None);
+        assert!(read("[1,2,3]").is_err() && read("[1,2,3,4,5]").is_err());
+    }
+}

@@ -1,0 +1,250 @@
+//! PASCAL VOC's folders: `Annotations/*.xml`, `ImageSets/Main/*.txt`, `JPEGImages`; and plain text files per image.
+
+mod text;
+mod xml;
+
+use anyhow::{Context, Result, bail};
+use rayon::prelude::*;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The splits that are taken when none is named, in this order.
+const SPLITS: [&str; 3] = ["test", "val", "trainval"];
+
+/// An object of a VOC data set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Object {
+    /// Index into [`VocData::classes`].
+    pub class: usize,
+    /// `[xmin, ymin, xmax, ymax]`: pixels counted from 1, the last ones included, as the file says.
+    pub bbox: [f64; 4],
+    /// Finding it counts neither for nor against a detector.
+    pub difficult: bool,
+}
+
+/// An image of a VOC data set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VocImage {
+    /// Name without folder and extension: VOC's image id.
+    pub id: String,
+    /// Width and height, where the annotation says them.
+    pub size: Option<(u32, u32)>,
+    /// Its objects, those without an area left out.
+    pub objects: Vec<Object>,
+}
+
+/// A box that is no box.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BadBox {
+    /// The image's id.
+    pub image: String,
+    /// The object's class.
+    pub class: String,
+    /// What the file says.
+    pub bbox: [f64; 4],
+    /// A clause that says what is wrong.
+    pub reason: &'static str,
+}
+
+/// Images and objects of one split.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VocData {
+    /// The folder.
+    pub root: PathBuf,
+    /// The split's name; none for all annotations there are.
+    pub split: Option<String>,
+    /// Class names: VOC's own twenty in VOC's order where they suffice, else those found, by name.
+    pub classes: Vec<String>,
+    /// The images in the order of the split's list.
+    pub images: Vec<VocImage>,
+    /// Boxes that were left out because they have no area.
+    pub bad_boxes: Vec<BadBox>,
+}
+
+/// An annotation as read from a file, its classes by name.
+#[derive(Debug, Default)]
+struct Annotation {
+    size: Option<(u32, u32)>,
+    objects: Vec<NamedObject>,
+}
+
+#[derive(Debug)]
+struct NamedObject {
+    class: String,
+    bbox: [f64; 4],
+    difficult: bool,
+}
+
+impl VocData {
+    /// Reads a split: the images that `ImageSets/Main/SPLIT.txt` lists. Without a name it is `test`, `val` or `trainval`,
+    /// the first that is there; a folder without lists is read whole. A folder of text files (`class x y width height`
+    /// per line, a file per image) is read as well.
+    ///
+    /// # Errors
+    /// When the folder is no such data set, the split is not there, or an annotation cannot be read.
+    pub fn read(root: &Path, split: Option<&str>) -> Result<Self> {
+        let shown = root.display();
+        if !root.is_dir() {
+            bail!("{shown} is not a folder");
+        }
+        if !root.join("Annotations").is_dir() {
+            if text::is_text_data(root) {
+                return text::read(root);
+            }
+            let inner = std::fs::read_dir(root).with_context(|| shown.to_string())?.flatten();
+            let inner: Vec<_> = inner.map(|e| e.path()).filter(|path| path.join("Annotations").is_dir()).collect();
+            match &inner[..] {
+                [] => bail!("{shown} is no VOC folder: it has no folder Annotations"),
+                [one, ..] => bail!("{shown} has no folder Annotations; did you mean {}?", one.display()),
+            }
+        }
+        let (split, ids) = image_ids(root, split)?;
+        Self::of_ids(root, split, ids)
+    }
+
+    /// Reads all annotations, whatever the lists of images say.
+    ///
+    /// # Errors
+    /// When the folder or an annotation cannot be read.
+    pub fn read_all(root: &Path) -> Result<Self> {
+        Self::of_ids(root, None, annotation_ids(root)?)
+    }
+
+    fn of_ids(root: &Path, split: Option<String>, ids: Vec<String>) -> Result<Self> {
+        let read = |id: &String| {
+            let path = root.join("Annotations").join(format!("{id}.xml"));
+            xml::read(&path).with_context(|| path.display().to_string())
+        };
+        let annotations = ids.par_iter().map(read).collect::<Result<Vec<_>>>()?;
+        Ok(Self::assemble(root, split, ids.into_iter().zip(annotations)))
+    }
+
+    /// The lists of images in `ImageSets/Main`, those per class (`aeroplane_test`) left out.
+    pub fn splits(&self) -> Vec<(String, Vec<String>)> {
+        let lists = self.root.join("ImageSets/Main");
+        let names = names_in(&lists).into_iter().filter(|name| !name.contains('_'));
+        let read = |name: String| Some((name.clone(), list(&std::fs::read_to_string(lists.join(name + ".txt")).ok()?)));
+        names.filter_map(read).collect()
+    }
+
+    fn assemble(root: &Path, split: Option<String>, items: impl Iterator<Item = (String, Annotation)>) -> Self {
+        let items: Vec<_> = items.collect();
+        let names = items.iter().flat_map(|(_, annotation)| &annotation.objects).map(|object| object.class.as_str());
+        let classes = class_list(names.collect());
+        let mut bad_boxes = Vec::new();
+        let mut images = Vec::with_capacity(items.len());
+        for (id, annotation) in items {
+            let mut objects = Vec::with_capacity(annotation.objects.len());
+            for NamedObject { class, bbox, difficult } in annotation.objects {
+                match (fault(bbox), classes.iter().position(|known| *known == class)) {
+                    (None, Some(class)) => objects.push(Object { class, bbox, difficult }),
+                    (Some(reason), _) => bad_boxes.push(BadBox { image: id.clone(), class, bbox, reason }),
+                    // Every class of an object is in the list, which was made from them.
+                    (None, None) => {}
+                }
+            }
+            images.push(VocImage { id, size: annotation.size, objects });
+        }
+        Self { root: root.to_path_buf(), split, classes, images, bad_boxes }
+    }
+
+    /// The file of an image in `JPEGImages`, `.jpg` or another extension.
+    pub fn image_path(&self, id: &str) -> PathBuf {
+        self.image_path_in(&self.root.join("JPEGImages"), id)
+    }
+
+    /// The file of an image in another folder.
+    pub fn image_path_in(&self, folder: &Path, id: &str) -> PathBuf {
+        let mut paths =
+            ["jpg", "jpeg", "png", "JPG", "bmp"].iter().map(|extension| folder.join(format!("{id}.{extension}")));
+        paths.find(|path| path.is_file()).unwrap_or_else(|| folder.join(format!("{id}.jpg")))
+    }
+
+    /// A sentence per kind of box that was left out.
+    pub fn notes(&self) -> Vec<String> {
+        let shown = |bad: &BadBox| format!("{} of {}", bad.class, bad.image);
+        let few: Vec<_> = self.bad_boxes.iter().take(3).map(shown).collect();
+        let more = if self.bad_boxes.len() > few.len() { ", …" } else { "" };
+        let note = || {
+            format!(
+                "{}: {} boxes without an area are left out ({}{more})",
+                self.root.display(),
+                self.bad_boxes.len(),
+                few.join(", ")
+            )
+        };
+        (!self.bad_boxes.is_empty()).then(note).into_iter().collect()
+    }
+}
+
+/// What is wrong with a box, if it has no area.
+fn fault([x1, y1, x2, y2]: [f64; 4]) -> Option<&'static str> {
+    match () {
+        () if ![x1, y1, x2, y2].iter().all(|v| v.is_finite()) => Some("is not made of numbers"),
+        () if x2 < x1 || y2 < y1 => Some("ends before it begins"),
+        () if x2 == x1 && y2 == y1 => Some("has neither width nor height"),
+        () if x2 == x1 => Some("has no width"),
+        () if y2 == y1 => Some("has no height"),
+        () => None,
+    }
+}
+
+/// VOC's own list where it has all of these names, else these names in order.
+fn class_list(names: BTreeSet<&str>) -> Vec<String> {
+    let voc = vovdet_pretrained::classes::voc();
+    if names.iter().all(|name| voc.contains(name)) {
+        voc.iter().map(|name| (*name).into()).collect()
+    } else {
+        names.into_iter().map(String::from).collect()
+    }
+}
+
+/// The images of a split, or of all annotations where there are no lists.
+fn image_ids(root: &Path, split: Option<&str>) -> Result<(Option<String>, Vec<String>)> {
+    let lists = root.join("ImageSets/Main");
+    let file = |name: &str| lists.join(format!("{name}.txt"));
+    let name = match split {
+        Some(name) => Some(name),
+        None => SPLITS.into_iter().find(|name| file(name).is_file()),
+    };
+    let Some(name) = name else {
+        return Ok((None, annotation_ids(root)?));
+    };
+    let path = file(name);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let mut there = names_in(&lists);
+            // Lists per class (aeroplane_test.txt) are no splits.
+            there.retain(|name| !name.contains('_'));
+            bail!("--split {name}: there is no {}; there are {}", path.display(), there.join(", "))
+        }
+        Err(e) => return Err(e).with_context(|| path.display().to_string()),
+    };
+    let ids = list(&text);
+    if ids.is_empty() {
+        bail!("{} lists no images", path.display());
+    }
+    Ok((Some(name.into()), ids))
+}
+
+/// The image ids in a list; a second word is a class list's verdict on the image.
+fn list(text: &str) -> Vec<String> {
+    text.lines().filter_map(|line| line.split_whitespace().next()).map(String::from).collect()
+}
+
+fn annotation_ids(root: &Path) -> Result<Vec<String>> {
+    let folder = root.join("Annotations");
+    let entries = std::fs::read_dir(&folder).with_context(|| folder.display().to_string())?.flatten();
+    let xml = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "xml"));
+    let mut ids: Vec<_> = xml.map(|path| super::stem(&path)).collect();
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries.map(|entry| super::stem(&entry.path())).collect();
+    names.sort_unstable();
+    names
+}

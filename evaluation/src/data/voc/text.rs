@@ -1,0 +1,48 @@
+//! Objects in plain text, the form of Padilla's Object-Detection-Metrics: a file per image, `class x y width height` per
+//! line.
+
+use super::{Annotation, NamedObject, VocData};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+
+/// Whether a folder holds such files.
+pub fn is_text_data(root: &Path) -> bool {
+    let fits = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines().find(|line| !line.trim().is_empty()).is_some_and(|line| object(line).is_some())
+    };
+    files(root).is_ok_and(|files| files.iter().any(fits))
+}
+
+/// Reads all files of the folder.
+pub fn read(root: &Path) -> Result<VocData> {
+    let mut items = Vec::new();
+    for path in files(root)? {
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let mut annotation = Annotation::default();
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            match object(line) {
+                Some(object) => annotation.objects.push(object),
+                None => bail!("{}: line {} is not `class x y width height`: {line}", path.display(), index + 1),
+            }
+        }
+        items.push((super::super::stem(&path), annotation));
+    }
+    Ok(VocData::assemble(root, None, items.into_iter()))
+}
+
+fn files(root: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(root).with_context(|| root.display().to_string())?.flatten();
+    let mut files: Vec<_> =
+        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
+    files.sort_unstable();
+    Ok(files)
+}
+
+fn object(line: &str) -> Option<NamedObject> {
+    let words: Vec<_> = line.split_whitespace().collect();
+    let [class, numbers @ ..] = &words[..] else { return None };
+    let numbers: Vec<f64> = numbers.iter().map(|word| word.parse().ok()).collect::<Option<_>>()?;
+    let [x, y, w, h] = numbers[..] else { return None };
+    Some(NamedObject { class: (*class).into(), bbox: [x, y, x + w, y + h], difficult: false })
+}

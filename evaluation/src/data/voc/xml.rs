@@ -1,0 +1,118 @@
+//! One VOC annotation file.
+
+use super::{Annotation, NamedObject};
+use anyhow::{Context, Result, bail};
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use std::path::Path;
+
+/// Reads an annotation; parts of objects (VOC's heads, hands and feet of persons) are no objects.
+pub fn read(path: &Path) -> Result<Annotation> {
+    let text = std::fs::read_to_string(path)?;
+    parse(&text)
+}
+
+fn parse(text: &str) -> Result<Annotation> {
+    let mut reader = Reader::from_str(text);
+    let mut path: Vec<String> = Vec::new();
+    let mut annotation = Annotation::default();
+    let mut size = (None, None);
+    let mut object = Fields::default();
+    let mut value = String::new();
+    loop {
+        match reader.read_event().context("is not XML")? {
+            Event::Start(tag) => {
+                path.push(String::from_utf8_lossy(tag.name().as_ref()).into_owned());
+                value.clear();
+                if path.len() == 2 && path[1] == "object" {
+                    object = Fields::default();
+                }
+            }
+            Event::Text(part) => value += &part.decode()?,
+            Event::GeneralRef(reference) => match reference.resolve_char_ref()? {
+                Some(c) => value.push(c),
+                None => value += quick_xml::escape::resolve_xml_entity(&reference.decode()?).unwrap_or_default(),
+            },
+            Event::CData(part) => value += &part.decode()?,
+            Event::End(_) => {
+                let tags: Vec<&str> = path.iter().skip(1).map(String::as_str).collect();
+                let text = value.trim();
+                match tags[..] {
+                    ["size", "width"] => size.0 = text.parse::<f64>().ok(),
+                    ["size", "height"] => size.1 = text.parse::<f64>().ok(),
+                    ["object", "name"] => object.class = Some(text.to_owned()),
+                    ["object", "difficult"] => object.difficult = !matches!(text, "" | "0"),
+                    ["object", "bndbox", side] => object.side(side, text)?,
+                    ["object"] => annotation.objects.push(std::mem::take(&mut object).finish()?),
+                    _ => {}
+                }
+                path.pop();
+                value.clear();
+            }
+            Event::Eof if path.is_empty() => break,
+            Event::Eof => bail!("ends inside <{}>", path.join("><")),
+            _ => {}
+        }
+    }
+    if let (Some(width), Some(height)) = size {
+        // Sizes are small whole numbers; 0 where a tool did not know.
+        annotation.size = Some((width as u32, height as u32)).filter(|(w, h)| *w > 0 && *h > 0);
+    }
+    Ok(annotation)
+}
+
+#[derive(Default)]
+struct Fields {
+    class: Option<String>,
+    sides: [Option<f64>; 4],
+    difficult: bool,
+}
+
+impl Fields {
+    fn side(&mut self, side: &str, text: &str) -> Result<()> {
+        let Some(index) = ["xmin", "ymin", "xmax", "ymax"].iter().position(|name| *name == side) else { return Ok(()) };
+        self.sides[index] = Some(text.parse().with_context(|| format!("has an object whose {side} is `{text}`"))?);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<NamedObject> {
+        let class = self.class.context("has an object without a name")?;
+        let [Some(x1), Some(y1), Some(x2), Some(y2)] = self.sides else {
+            bail!("has a {class} without a whole bndbox (xmin, ymin, xmax, ymax)");
+        };
+        Ok(NamedObject { class, bbox: [x1, y1, x2, y2], difficult: self.difficult })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn objects_and_not_their_parts() {
+        let text = "<annotation><filename>a.jpg</filename><size><width>4</width><height>3</height><depth>3</depth></size>
+            <object><name>person</name><difficult>1</difficult>
+              <bndbox><ymin>2</ymin><xmin>1.5</xmin><xmax>3</xmax><ymax>3</ymax></bndbox>
+              <part><name>head</name><bndbox><xmin>9</xmin><ymin>9</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></part>
+            </object>
+            <object><name>R&amp;D</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></object>
+            </annotation>";
+        let read = parse(text).unwrap();
+        assert_eq!(read.size, Some((4, 3)));
+        let [person, other] = &read.objects[..] else { panic!("{read:?}") };
+        assert_eq!((person.class.as_str(), person.bbox, person.difficult), ("person", [1.5, 2.0, 3.0, 3.0], true));
+        assert_eq!((other.class.as_str(), other.difficult), ("R&D", false));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let error = |text: &str| parse(text).unwrap_err().to_string();
+        assert!(error("<annotation><object>").contains("ends inside"));
+        assert!(error("<annotation><object><bndbox/></object></annotation>").contains("without a name"));
+        assert!(error("<annotation><object><name>cat</name></object></annotation>").contains("a cat without a whole"));
+        let bad = "<annotation><object><name>c</name><bndbox><xmin>left</xmin></bndbox></object></annotation>";
+        assert!(error(bad).contains("xmin is `left`"));
+    }
+}

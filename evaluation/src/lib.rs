@@ -1,0 +1,7 @@
+//! Evaluation without a network: COCO and VOC data sets, the metrics of detections in them, and the part of the command
+//! line that works on files alone. Knows nothing of libtorch, so a program made of it starts at once.
+
+pub mod cli;
+pub mod data;
+pub mod metrics;
+pub mod output;

@@ -1,0 +1,113 @@
+//! Scoring while detections are found: images are matched in small groups as they come, and of a detection only some 20
+//! bytes stay in memory.
+
+use super::{Counts, Evaluation, Kind, Options};
+use crate::data::category::CategoryId;
+use crate::data::coco::{CocoData, line_records};
+use anyhow::{Context, Result};
+use hotcoco::{Annotation, EvalMode, Image, Params, StreamingEval};
+use std::collections::HashMap;
+
+/// Images that are matched together.
+const GROUP: usize = 64;
+
+/// Scores the lines of a run, see [`crate::metrics::journal`], in any order.
+pub struct Scorer<'a> {
+    data: &'a CocoData,
+    mask_areas: bool,
+    streams: Vec<(Kind, StreamingEval)>,
+    images: Vec<Image>,
+    objects: Vec<Annotation>,
+    detections: Vec<Annotation>,
+    categories: HashMap<CategoryId, Counts>,
+    counts: Counts,
+}
+
+impl<'a> Scorer<'a> {
+    /// Scores on `data`, boxes or masks or both. The images of `options` are not looked at: those that come count.
+    ///
+    /// # Errors
+    /// When the options contradict each other.
+    pub fn new(data: &'a CocoData, kinds: &[Kind], options: &Options) -> Result<Self> {
+        let stream = |kind: &Kind| -> Result<_> {
+            let mut params = Params::new(kind.iou_type());
+            params.max_dets = options.max_dets.to_vec();
+            params.cat_ids = options.categories.iter().map(|id| id.0).collect();
+            params.cat_ids.sort_unstable();
+            let categories = data.coco.dataset.categories.clone();
+            Ok((*kind, StreamingEval::new(params, EvalMode::Coco, categories)?))
+        };
+        let none = Counts { images: 0, objects: 0, crowds: 0, detections: 0 };
+        let all = data.coco.dataset.categories.iter().map(|c| CategoryId(c.id));
+        let selected = all.filter(|id| options.categories.is_empty() || options.categories.contains(id));
+        Ok(Self {
+            data,
+            mask_areas: options.mask_areas,
+            streams: kinds.iter().map(stream).collect::<Result<_>>()?,
+            images: Vec::new(),
+            objects: Vec::new(),
+            detections: Vec::new(),
+            categories: selected.map(|id| (id, none)).collect(),
+            counts: none,
+        })
+    }
+
+    /// Adds the line of an image.
+    ///
+    /// # Errors
+    /// When it is no such line, or its image is not in the data set.
+    pub fn add(&mut self, line: &str) -> Result<()> {
+        let (image_id, detections) = line_records(line, self.data)?;
+        let image = self.data.coco.get_img(image_id).context("the image is not in the data set")?;
+        self.images.push(image.clone());
+        self.counts.images += 1;
+        for id in self.data.coco.get_ann_ids_for_img(image_id) {
+            if let Some(object) = self.data.coco.get_ann(*id)
+                && self.data.coco.get_cat(object.category_id).is_some()
+            {
+                self.count(object.category_id, if object.iscrowd { |c| &mut c.crowds } else { |c| &mut c.objects });
+                self.objects.push(object.clone());
+            }
+        }
+        for detection in detections {
+            self.count(detection.category_id, |c| &mut c.detections);
+            self.detections.push(detection);
+        }
+        if self.images.len() >= GROUP { self.flush() } else { Ok(()) }
+    }
+
+    fn count(&mut self, category: u64, place: fn(&mut Counts) -> &mut usize) {
+        if let Some(one) = self.categories.get_mut(&CategoryId(category)) {
+            *place(one) += 1;
+            *place(&mut self.counts) += 1;
+        }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let images = std::mem::take(&mut self.images);
+        let objects = std::mem::take(&mut self.objects);
+        let detections = std::mem::take(&mut self.detections);
+        for (kind, stream) in &mut self.streams {
+            let mut detections = detections.clone();
+            if *kind == Kind::Segm && self.mask_areas {
+                detections.iter_mut().filter(|d| d.segmentation.is_some()).for_each(|d| d.bbox = None);
+            }
+            stream.update(images.clone(), objects.clone(), detections)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the run: the evaluations, and how many images, objects and detections there were, in all and per category.
+    ///
+    /// # Errors
+    /// When a mask cannot be drawn.
+    #[allow(clippy::type_complexity)]
+    pub fn finish(mut self) -> Result<(Vec<Evaluation>, (Counts, HashMap<CategoryId, Counts>))> {
+        self.flush()?;
+        let images = self.counts.images;
+        self.categories.values_mut().for_each(|one| one.images = images);
+        let evaluation = |(kind, stream): (Kind, StreamingEval)| Evaluation::accumulate(kind, stream.finalize());
+        let evaluations = self.streams.into_iter().map(evaluation).collect();
+        Ok((evaluations, (self.counts, self.categories)))
+    }
+}

@@ -1,0 +1,212 @@
+//! The detections of a run, kept as they are found: a line of JSON per image, so that nothing is lost when the run ends
+//! early, and memory does not grow with the number of images.
+//!
+//! The first line says what the run is; the others are `{"image_id", "results", "times_ms"}`. A line is written at once
+//! and whole, so at most the last one is torn after a crash; it is cut off when the run goes on.
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// Version of the format, in its first line.
+const VERSION: u64 = 1;
+
+/// A file of detections that a run appends to.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+}
+
+/// What is needed of a line to go on from it.
+#[derive(Debug, Deserialize)]
+struct Line {
+    /// Its image.
+    image_id: Value,
+    #[serde(default)]
+    error: Option<String>,
+}
+
+impl Journal {
+    /// Begins a new file; `run` says what decides about the detections.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn start(path: &Path, run: &Map<String, Value>) -> Result<Self> {
+        let shown = || path.display().to_string();
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).with_context(shown)?;
+        }
+        let mut journal = Self { path: path.into(), file: File::create(path).with_context(shown)? };
+        journal.append(&json!({"vovdet_eval": VERSION, "run": run}).to_string())?;
+        Ok(journal)
+    }
+
+    /// Goes on with a file: `each` gets every whole line of an image and the image's id. Images that failed are left
+    /// out, so they are tried again. Begins a new file where there is none.
+    ///
+    /// # Errors
+    /// When the file is of another run (the message says what differs), or cannot be read or written.
+    pub fn resume(
+        path: &Path,
+        run: &Map<String, Value>,
+        mut each: impl FnMut(&str, &Value) -> Result<()>,
+    ) -> Result<Self> {
+        let shown = || path.display().to_string();
+        let file = match OpenOptions::new().read(true).write(true).open(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Self::start(path, run),
+            other => other.with_context(shown)?,
+        };
+        let mut reader = BufReader::new(file);
+        let mut text = String::new();
+        let mut end = 0;
+        let mut head = true;
+        loop {
+            text.clear();
+            let length = reader.read_line(&mut text).with_context(shown)?;
+            if !text.ends_with('\n') {
+                break;
+            }
+            if std::mem::take(&mut head) {
+                same_run(&text, run).with_context(shown)?;
+            } else {
+                let line: Line = serde_json::from_str(&text)
+                    .with_context(|| format!("{} has a line that is none of a run", path.display()))?;
+                if line.error.is_none() {
+                    each(text.trim_end(), &line.image_id)?;
+                }
+            }
+            end += length as u64;
+        }
+        if head {
+            return Self::start(path, run);
+        }
+        let mut file = reader.into_inner();
+        file.set_len(end).with_context(shown)?;
+        file.seek(io::SeekFrom::End(0)).with_context(shown)?;
+        Ok(Self { path: path.into(), file })
+    }
+
+    /// Appends a line and hands it to the system.
+    ///
+    /// # Errors
+    /// When the disk is full, for example.
+    pub fn append(&mut self, line: &str) -> Result<()> {
+        self.file.write_all(format!("{line}\n").as_bytes()).with_context(|| self.path.display().to_string())
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Writes the results of a journal as one list, COCO's form.
+///
+/// # Errors
+/// When the journal cannot be read or the list not be written.
+pub fn to_list(journal: &Path, list: &Path) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Results<'a> {
+        #[serde(borrow, default)]
+        results: Vec<&'a serde_json::value::RawValue>,
+    }
+    let reader = BufReader::new(File::open(journal).with_context(|| journal.display().to_string())?);
+    let write = |file: &mut BufWriter<File>| -> io::Result<()> {
+        file.write_all(b"[")?;
+        let mut between = "\n";
+        for line in reader.lines() {
+            let line = line?;
+            let line: Results = serde_json::from_str(&line)?;
+            for result in line.results {
+                file.write_all(between.as_bytes())?;
+                file.write_all(result.get().as_bytes())?;
+                between = ",\n";
+            }
+        }
+        file.write_all(b"\n]\n")
+    };
+    crate::output::write_file(list, write).with_context(|| list.display().to_string())
+}
+
+fn same_run(head: &str, run: &Map<String, Value>) -> Result<()> {
+    let head: Value = serde_json::from_str(head).context("is not a file of detections that a run kept")?;
+    if head["vovdet_eval"] != VERSION {
+        bail!("is not a file of detections that a run of this version kept");
+    }
+    let empty = Map::new();
+    let other = head["run"].as_object().unwrap_or(&empty);
+    let short = |value: Option<&Value>| value.map_or("nothing".into(), |value| clipped(&value.to_string()));
+    let keys: BTreeSet<&String> = run.keys().chain(other.keys()).collect();
+    let differ = keys.into_iter().filter(|key| run.get(*key) != other.get(*key));
+    let differ = differ.map(|key| format!("its {key} is {} and not {}", short(other.get(key)), short(run.get(key))));
+    let differ: Vec<_> = differ.collect();
+    if !differ.is_empty() {
+        bail!("is of another run: {}; without --resume a new one begins", differ.join(", "));
+    }
+    Ok(())
+}
+
+fn clipped(text: &str) -> String {
+    match text.char_indices().nth(12) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn run(weights: &str) -> Map<String, Value> {
+        json!({"weights": weights, "score": 0.5}).as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn a_torn_line_is_cut_off_and_failed_images_are_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("inner/run.jsonl");
+        let mut journal = Journal::start(&path, &run("a")).unwrap();
+        journal.append(r#"{"image_id":7,"results":[{"score":1.50}]}"#).unwrap();
+        journal.append(r#"{"image_id":8,"error":"is cut short"}"#).unwrap();
+        journal.append(r#"{"image_id":9,"results":[{"score":2},{"score":3}]}"#).unwrap();
+        drop(journal);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, [&whole[..], br#"{"image_id":10,"resu"#].concat()).unwrap();
+
+        let mut seen = Vec::new();
+        let mut journal = Journal::resume(&path, &run("a"), |_, id| {
+            seen.push(id.clone());
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(seen, [json!(7), json!(9)]);
+        assert_eq!(std::fs::read(&path).unwrap(), whole);
+        journal.append(r#"{"image_id":10,"results":[]}"#).unwrap();
+        let list = folder.path().join("list.json");
+        to_list(&path, &list).unwrap();
+        // Numbers as they were written.
+        assert_eq!(std::fs::read_to_string(&list).unwrap(), "[\n{\"score\":1.50},\n{\"score\":2},\n{\"score\":3}\n]\n");
+    }
+
+    #[test]
+    fn another_run_is_refused_and_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.jsonl");
+        Journal::start(&path, &run("a")).unwrap();
+        let error = Journal::resume(&path, &run("b"), |_, _| Ok(())).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains(r#"its weights is "a" and not "b""#), "{error}");
+        std::fs::write(&path, "[]\n").unwrap();
+        assert!(Journal::resume(&path, &run("a"), |_, _| Ok(())).is_err());
+        std::fs::remove_file(&path).unwrap();
+        Journal::resume(&path, &run("a"), |_, _| Ok(())).unwrap();
+        assert!(path.is_file());
+    }
+}

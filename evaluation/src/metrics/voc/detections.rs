@@ -1,0 +1,294 @@
+//! Saved detections for VOC: a folder of comp4 files (one per class), of text files (one per image), or COCO results.
+
+use super::Detection;
+use crate::data::coco::RawResults;
+use crate::data::voc::VocData;
+use crate::output;
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Detections by class, in the order of [`VocData::classes`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Detections {
+    /// A list per class, in the order of the file.
+    pub by_class: Vec<Vec<Detection>>,
+    /// What is odd about them, a sentence each.
+    pub notes: Vec<String>,
+    /// The images that were looked at; none for all.
+    pub seen: Option<HashSet<usize>>,
+}
+
+impl Detections {
+    /// No detections of any class.
+    pub fn none(data: &VocData) -> Self {
+        Self { by_class: vec![Vec::new(); data.classes.len()], notes: Vec::new(), seen: None }
+    }
+
+    /// Adds what a run found in one image, see [`crate::metrics::journal`]; its category ids are the places of the classes
+    /// in the data set's list, from 1.
+    ///
+    /// # Errors
+    /// When it is no such line, or its image is not in the data set.
+    pub fn add_line(&mut self, data: &VocData, line: &str) -> Result<()> {
+        #[derive(Deserialize)]
+        struct Line {
+            image_id: String,
+            results: Vec<Found>,
+        }
+        #[derive(Deserialize)]
+        struct Found {
+            category_id: usize,
+            bbox: [f64; 4],
+            score: f64,
+        }
+        let Line { image_id, results } = serde_json::from_str(line).context("a kept line of results")?;
+        let image = data.images.iter().position(|image| image.id == image_id);
+        let image =
+            image.with_context(|| format!("a kept line is of image {image_id}, which the split does not have"))?;
+        self.seen.get_or_insert_default().insert(image);
+        for Found { category_id, bbox, score } in results {
+            let list = category_id.checked_sub(1).and_then(|class| self.by_class.get_mut(class));
+            let list = list.context("a kept line is of a class that the data set does not have")?;
+            list.push(Detection { image, score, bbox: to_voc(bbox) });
+        }
+        Ok(())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.by_class.iter().map(Vec::len).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_class.iter().all(Vec::is_empty)
+    }
+}
+
+/// Reads detections; those with a score below `min_score` are left out. `class_names` are the names of the category ids
+/// 1, 2, … in COCO results; without them they are VOC's own.
+///
+/// # Errors
+/// When the path holds no detections, or they are of images that the data set does not have.
+pub fn read_detections(
+    path: &Path,
+    data: &VocData,
+    class_names: Option<&[String]>,
+    min_score: Option<f64>,
+) -> Result<Detections> {
+    let mut read = match path.is_dir() {
+        true => folder(path, data)?,
+        false => coco(path, data, class_names)?,
+    };
+    if let Some(least) = min_score {
+        read.by_class.iter_mut().for_each(|list| list.retain(|detection| detection.score >= least));
+    }
+    Ok(read)
+}
+
+fn folder(path: &Path, data: &VocData) -> Result<Detections> {
+    let entries = std::fs::read_dir(path).with_context(|| path.display().to_string())?.flatten();
+    let mut files: Vec<PathBuf> =
+        entries.map(|e| e.path()).filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
+    files.sort_unstable();
+    let images = images_by_id(data);
+    let per_image = files.iter().filter(|path| images.contains_key(stem(path).as_str())).count();
+    let by_class: Vec<_> = files.iter().filter_map(|path| Some((path, class_of(&stem(path), data)?))).collect();
+    let mut read = Detections::none(data);
+    if by_class.len() >= per_image && !by_class.is_empty() {
+        for (path, class) in &by_class {
+            comp4(path, *class, &images, &mut read).with_context(|| path.display().to_string())?;
+        }
+        let seen: HashSet<usize> = by_class.iter().map(|(_, class)| *class).collect();
+        if seen.len() < by_class.len() {
+            bail!("{}: there are several files for one class", path.display());
+        }
+        let without = data.classes.iter().enumerate().filter(|(index, _)| !seen.contains(index));
+        let without: Vec<_> = without.map(|(_, name)| name.as_str()).collect();
+        if !without.is_empty() {
+            read.notes.push(format!("{}: there is no file for {}", path.display(), without.join(", ")));
+        }
+        return Ok(read);
+    }
+    if per_image == 0 {
+        bail!(
+            "{} holds no detections: there is no file whose name ends with a class ({}, …) or is that of an image",
+            path.display(),
+            data.classes.first().map_or("none", String::as_str)
+        );
+    }
+    for path in &files {
+        if let Some(image) = images.get(stem(path).as_str()) {
+            image_text(path, *image, data, &mut read).with_context(|| path.display().to_string())?;
+        }
+    }
+    Ok(read)
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn images_by_id(data: &VocData) -> HashMap<&str, usize> {
+    data.images.iter().enumerate().map(|(index, image)| (image.id.as_str(), index)).collect()
+}
+
+/// The class that a file name ends with, alone or behind a separator: `comp4_det_test_tvmonitor`.
+fn class_of(stem: &str, data: &VocData) -> Option<usize> {
+    let ends = |name: &String| {
+        stem.strip_suffix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with(['_', '-', '.', ' ']))
+    };
+    let candidates = data.classes.iter().enumerate().filter(|(_, name)| ends(name));
+    candidates.max_by_key(|(_, name)| name.len()).map(|(index, _)| index)
+}
+
+/// `image score xmin ymin xmax ymax` per line, pixels counted from 1.
+fn comp4(path: &Path, class: usize, images: &HashMap<&str, usize>, read: &mut Detections) -> Result<()> {
+    let text = std::fs::read_to_string(path)?;
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let place = || format!("line {} is not `image score xmin ymin xmax ymax`: {line}", index + 1);
+        let (image, [score, x1, y1, x2, y2]) = words(line).with_context(place)?;
+        let Some(&image) = images.get(image) else {
+            bail!("line {} is of image {image}, which the split does not have", index + 1);
+        };
+        read.by_class[class].push(Detection { image, score, bbox: [x1, y1, x2, y2] });
+    }
+    Ok(())
+}
+
+/// `class score x y width height` per line, in the frame of text ground truth.
+fn image_text(path: &Path, image: usize, data: &VocData, read: &mut Detections) -> Result<()> {
+    let text = std::fs::read_to_string(path)?;
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let place = || format!("line {} is not `class score x y width height`: {line}", index + 1);
+        let (name, [score, x, y, w, h]) = words(line).with_context(place)?;
+        match data.classes.iter().position(|class| class == name) {
+            Some(class) => read.by_class[class].push(Detection { image, score, bbox: [x, y, x + w, y + h] }),
+            // The data set has no object of it, so it has no average precision.
+            None => read.notes.push(format!("{}: the data set has no class {name}", path.display())),
+        }
+    }
+    Ok(())
+}
+
+fn words(line: &str) -> Option<(&str, [f64; 5])> {
+    let mut words = line.split_whitespace();
+    let name = words.next()?;
+    let numbers: Vec<f64> = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
+    let numbers: [f64; 5] = numbers.try_into().ok()?;
+    (!numbers[0].is_nan()).then_some((name, numbers))
+}
+
+fn coco(path: &Path, data: &VocData, class_names: Option<&[String]>) -> Result<Detections> {
+    let raw = RawResults::read(path)?;
+    let ids = images_by_id(data);
+    let numbers = images_by_number(data);
+    let voc: Vec<String> = vovdet_pretrained::classes::voc().iter().map(|name| (*name).into()).collect();
+    let names = match class_names {
+        Some(names) => names,
+        None if data.classes == voc => &voc,
+        None => bail!(
+            "{} names classes by number, and {} has classes of its own: say with --class-names what 1, 2, … are called",
+            path.display(),
+            data.root.display()
+        ),
+    };
+    let mut read = Detections::none(data);
+    let mut strangers = 0;
+    for (index, (image, category, bbox, score)) in raw.boxes().enumerate() {
+        let place = || format!("{}: result {}", path.display(), index + 1);
+        let by_number = || image.parse().ok().and_then(|number: u64| numbers.get(&number).copied());
+        let image_index = match ids.get(image.as_str()).copied().map(Some).or_else(by_number) {
+            Some(Some(index)) => index,
+            Some(None) => bail!("{} is of image {image}, and several images end with this number", place()),
+            None => bail!("{} is of image {image}, which the split does not have", place()),
+        };
+        let Some(bbox) = bbox else { bail!("{} has no box", place()) };
+        let name = category.parse().ok().and_then(|id: usize| names.get(id.checked_sub(1)?)).unwrap_or(&category);
+        match data.classes.iter().position(|class| class == name) {
+            Some(class) => read.by_class[class].push(Detection { image: image_index, score, bbox: to_voc(bbox) }),
+            None => strangers += 1,
+        }
+    }
+    if strangers > 0 {
+        read.notes
+            .push(format!("{}: {strangers} results are of classes that the data set does not have", path.display()));
+    }
+    Ok(read)
+}
+
+/// A box `[x, y, width, height]` between edges that are counted from 0, in pixels that are counted from 1.
+fn to_voc([x, y, w, h]: [f64; 4]) -> [f64; 4] {
+    [x + 1.0, y + 1.0, x + w, y + h]
+}
+
+/// Writes a comp4 file per class into a folder.
+///
+/// # Errors
+/// When it cannot.
+pub fn write_comp4(folder: &Path, data: &VocData, detections: &Detections) -> Result<()> {
+    output::make_folder(folder)?;
+    for (name, list) in data.classes.iter().zip(&detections.by_class) {
+        let path = folder.join(format!("comp4_det_{}_{name}.txt", data.split.as_deref().unwrap_or("all")));
+        let write = |file: &mut BufWriter<File>| -> io::Result<()> {
+            for Detection { image, score, bbox: [x1, y1, x2, y2] } in list {
+                writeln!(file, "{} {score} {x1} {y1} {x2} {y2}", data.images[*image].id)?;
+            }
+            Ok(())
+        };
+        output::write_file(&path, write).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// Images by the number that their id ends with; none where several share it.
+fn images_by_number(data: &VocData) -> HashMap<u64, Option<usize>> {
+    let mut numbers = HashMap::new();
+    for (index, image) in data.images.iter().enumerate() {
+        let digits = image.id.len() - image.id.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        if let Ok(number) = image.id[image.id.len() - digits..].parse() {
+            numbers.entry(number).and_modify(|known| *known = None).or_insert(Some(index));
+        }
+    }
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn data(classes: &[&str]) -> VocData {
+        VocData {
+            root: PathBuf::from("x"),
+            split: None,
+            classes: classes.iter().map(|c| (*c).into()).collect(),
+            images: Vec::new(),
+            bad_boxes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_file_is_of_the_class_that_its_name_ends_with() {
+        let data = data(&["car", "train", "dining table"]);
+        assert_eq!(class_of("comp4_det_test_train", &data), Some(1));
+        assert_eq!(class_of("comp4-44503_det_test_car", &data), Some(0));
+        assert_eq!(class_of("car", &data), Some(0));
+        assert_eq!(class_of("results-dining table", &data), Some(2));
+        assert_eq!(class_of("streetcar", &data), None);
+        assert_eq!(class_of("000012", &data), None);
+    }
+
+    #[test]
+    fn lines_are_whole_or_refused() {
+        assert_eq!(words("000004 0.5 1 2 3 4"), Some(("000004", [0.5, 1.0, 2.0, 3.0, 4.0])));
+        for bad in ["", "a", "a 1 2 3 4", "a 1 2 3 4 5 6", "a b 1 2 3 4", "a nan 1 2 3 4"] {
+            assert_eq!(words(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The part of the program `vovdet` that runs networks; `vovdet` starts it.
+
+fn main() -> std::process::ExitCode {
+    vovdet::cli::main()
+}

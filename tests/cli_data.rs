@@ -1,0 +1,104 @@
+//! `vovdet data inspect`.
+#![allow(clippy::unwrap_used)]
+
+mod cli_support;
+use cli_support::{cells, fixture, run, vovdet};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+fn inspect(path: &Path) -> Vec<Value> {
+    let mut command = vovdet(["data", "inspect", "--json"]);
+    command.arg(path);
+    let ran = run(command);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    ran.lines()
+}
+
+fn problem<'a>(found: &'a Value, what: &str) -> &'a Value {
+    let problems = found["problems"].as_array().unwrap();
+    problems
+        .iter()
+        .find(|p| p["what"].as_str().unwrap().contains(what))
+        .unwrap_or_else(|| panic!("no {what} in {problems:?}"))
+}
+
+#[test]
+fn what_is_wrong_with_coco_annotations_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    fs::create_dir_all(root.join("annotations")).unwrap();
+    fs::create_dir_all(root.join("val")).unwrap();
+    fs::copy(cells(), root.join("val/a.png")).unwrap();
+    fs::copy(cells(), root.join("val/b.png")).unwrap();
+    fs::write(root.join("val/broken.png"), b"no image").unwrap();
+    let image = |id: u64, name: &str| json!({"id": id, "file_name": name, "width": 256, "height": 256});
+    let object = |id: u64, image: u64, category: u64, bbox: [f64; 4]| json!({"id": id, "image_id": image, "category_id": category, "bbox": bbox, "area": bbox[2] * bbox[3], "iscrowd": 0});
+    let data = json!({
+        "images": [image(1, "a.png"), image(2, "b.png"), image(3, "broken.png"), image(4, "gone.png")],
+        "categories": [{"id": 5, "name": "cell"}, {"id": 9, "name": "never"}],
+        "annotations": [object(1, 1, 5, [0.0, 0.0, 10.0, 10.0]), object(2, 1, 5, [0.0, 0.0, 10.0, 10.0]),
+            object(3, 1, 5, [9.0, 9.0, 0.0, 4.0]), object(4, 2, 5, [250.0, 0.0, 50.0, 200.0]), object(5, 77, 6, [0.0, 0.0, 1.0, 1.0])]
+    });
+    fs::write(root.join("annotations/instances_val.json"), data.to_string()).unwrap();
+    let found = inspect(root);
+    let [found] = &found[..] else { panic!("{} data sets", found.len()) };
+    assert_eq!(
+        (&found["images"], &found["objects"], &found["images_without_objects"]),
+        (&json!(4), &json!(5), &json!(2))
+    );
+    assert_eq!(found["classes"]["cell"], json!({"id": 5, "objects": 4, "images": 2}));
+    assert_eq!(found["classes"]["never"]["objects"], 0);
+    for (what, count, example) in [
+        ("files are missing", 1, "gone.png"),
+        ("do not open", 1, "broken.png"),
+        ("content of another", 1, "b.png = a.png"),
+        ("boxes have no area", 1, "annotation 3 of a.png"),
+        ("reach beyond their image", 1, "annotation 4 of b.png"),
+        ("repeat another", 1, "annotation 2"),
+        ("images that are not listed", 1, "annotation 5"),
+        ("categories that are not listed", 1, "annotation 5"),
+    ] {
+        let problem = problem(found, what);
+        assert_eq!(problem["count"], count, "{problem}");
+        assert!(problem["examples"][0].as_str().unwrap().contains(example), "{problem}");
+    }
+    assert_eq!(found["problems"].as_array().unwrap().len(), 8);
+}
+
+#[test]
+fn folders_of_images_and_what_is_no_data_set() {
+    let found = &inspect(&fixture("nuclei"))[0];
+    assert_eq!(found["form"], "images");
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = vovdet(["data", "inspect"]);
+    command.arg(folder.path());
+    run(command).fails_with(2, &["is no data set"]);
+    run(vovdet(["data", "inspect", "nowhere"])).fails_with(2, &["nowhere", "no such file or folder"]);
+}
+
+/// The counts that the data sets' SOURCE.txt state.
+#[test]
+fn real_data_sets_have_their_published_counts() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    if !shared.join("bccd").is_dir() {
+        println!("skipped: there is no {}", shared.display());
+        return;
+    }
+    let bccd = &inspect(&shared.join("bccd"))[0];
+    let objects = |name: &str| bccd["classes"][name]["objects"].as_u64().unwrap();
+    assert_eq!([objects("RBC"), objects("WBC"), objects("Platelets")], [4155, 372, 361]);
+    assert_eq!((&bccd["images"], &bccd["objects"]), (&json!(364), &json!(4888)));
+    assert_eq!(bccd["splits"], json!({"test": 72, "train": 205, "trainval": 292, "val": 87}));
+    assert_eq!(problem(bccd, "boxes have no area")["count"], 2);
+    let tiny = inspect(&shared.join("tiny_coco"));
+    let facts = |data: &Value| {
+        let used = data["classes"].as_object().unwrap().values().filter(|c| c["objects"] != 0).count();
+        ["images", "objects", "crowds", "images_without_objects"]
+            .map(|key| data[key].as_u64().unwrap())
+            .into_iter()
+            .chain([used as u64])
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(tiny.iter().map(facts).collect::<Vec<_>>(), [[50, 470, 5, 1, 49], [50, 382, 5, 2, 48]]);
+}

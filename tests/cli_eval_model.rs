@@ -1,0 +1,202 @@
+//! `vovdet eval` with the built-in model, from image files to figures.
+#![allow(clippy::unwrap_used)]
+
+mod cli_support;
+use cli_support::{MODEL, Ran, cells, fixture, run, vovdet};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A data set of three images: Python's detections of one image (see `fixtures/nuclei/SOURCE.txt`) are its objects.
+struct Data {
+    folder: TempDir,
+}
+
+impl Data {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let found: Value =
+            serde_json::from_str(&fs::read_to_string(fixture("nuclei/python_detections.json")).unwrap()).unwrap();
+        let mut objects = Vec::new();
+        fs::create_dir(folder.path().join("images")).unwrap();
+        let images = [11, 12, 13].map(|id| {
+            let name = format!("{id}.png");
+            fs::copy(cells(), folder.path().join("images").join(&name)).unwrap();
+            for object in found.as_array().unwrap().iter().filter(|object| object["score"].as_f64().unwrap() > 0.5) {
+                let [_, _, w, h] = &object["bbox"].as_array().unwrap()[..] else { panic!("no box") };
+                let area = w.as_f64().unwrap() * h.as_f64().unwrap();
+                objects.push(
+                    json!({"id": objects.len() + 1, "image_id": id, "category_id": 4, "iscrowd": 0, "area": area,
+                    "bbox": object["bbox"], "segmentation": [ellipse(&object["bbox"])]}),
+                );
+            }
+            json!({"id": id, "file_name": name, "width": 256, "height": 256})
+        });
+        let data = json!({"images": images, "annotations": objects, "categories": [{"id": 4, "name": "nucleus"}]});
+        fs::write(folder.path().join("instances.json"), data.to_string()).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn eval(&self, more: &[&str]) -> Ran {
+        let mut command =
+            vovdet(["eval", "coco", "--model", MODEL, "--annotations", "instances.json", "--images", "images"]);
+        command.args(more).current_dir(self.folder.path()).env("XDG_CACHE_HOME", self.path("cache"));
+        run(command)
+    }
+
+    fn scored(&self, name: &str) -> Value {
+        let mut command = vovdet(["eval", "coco", "--annotations", "instances.json", "--json", "--detections", name]);
+        command.current_dir(self.folder.path());
+        run(command).lines().remove(0)
+    }
+}
+
+/// A nucleus fills its box about as an ellipse does.
+fn ellipse(bbox: &Value) -> Vec<f64> {
+    let [x, y, w, h] = [0, 1, 2, 3].map(|i| bbox[i].as_f64().unwrap());
+    let angles = (0..24).map(|i| f64::from(i) / 24.0 * std::f64::consts::TAU);
+    angles.flat_map(|angle| [x + w / 2.0 * (1.0 + angle.cos()), y + h / 2.0 * (1.0 + angle.sin())]).collect()
+}
+
+fn figures(report: &Value) -> Value {
+    json!([report["bbox"], report["segm"], report["counts"], report["per_class"]])
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn figures_come_with_their_provenance_and_are_those_of_the_saved_detections() {
+    let data = Data::new();
+    let ran = data.eval(&["--json", "--save-detections", "found.json", "--batch", "2"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let report = &ran.lines()[0];
+    // Python's detections of the same weights are the objects.
+    assert!(report["bbox"][0].as_f64().unwrap() > 0.9 && report["segm"][1].as_f64().unwrap() > 0.9, "{report}");
+    let from = &report["provenance"];
+    assert_eq!((&from["model"]["spec"]["name"], &from["model"]["precision"]), (&json!(MODEL), &json!("fp32")));
+    assert_eq!(from["model"]["weights"]["sha256"].as_str().unwrap().len(), 64);
+    for stage in ["decode", "prepare", "batch", "network", "postprocess", "wall"] {
+        assert!(from["times_ms"][stage].as_f64().unwrap() >= 0.0, "{stage}");
+    }
+    assert_eq!(figures(&data.scored("found.json")), figures(report));
+    assert!(!data.path("found.json.partial").exists() && !data.path("cache").exists());
+}
+
+#[test]
+fn a_run_that_ended_early_goes_on() {
+    let data = Data::new();
+    let whole = data.eval(&["--json", "--save-detections", "found.jsonl"]);
+    let kept = read(&data.path("found.jsonl"));
+    assert_eq!(kept.lines().count(), 4, "a line says what the run is");
+    // The run was killed while it wrote its third image.
+    fs::write(data.path("found.jsonl"), &kept[..kept.len() - 100]).unwrap();
+    let rest = data.eval(&["--json", "--save-detections", "found.jsonl", "--resume"]);
+    assert_eq!((rest.code, rest.err.trim()), (0, "2 of 3 images are done already"));
+    assert_eq!(figures(&rest.lines()[0]), figures(&whole.lines()[0]));
+    assert_eq!(read(&data.path("found.jsonl")), kept);
+    let other = data.eval(&["--save-detections", "found.jsonl", "--resume", "--score", "0.9"]);
+    other.fails_with(2, &["found.jsonl", "another run", "score"]);
+    assert_eq!(read(&data.path("found.jsonl")), kept, "a run of its own was asked for, and nothing is lost");
+}
+
+#[test]
+fn without_a_name_detections_are_kept_in_the_cache() {
+    let data = Data::new();
+    let first = data.eval(&["--json", "--limit", "1"]);
+    assert_eq!(first.lines()[0]["counts"]["images"], 1);
+    let all = data.eval(&["--resume", "--limit", "2", "--json"]);
+    assert_eq!(all.err.trim(), "1 of 2 images are done already");
+    let kept = all.lines()[0]["provenance"]["detections"]["path"].as_str().unwrap().to_owned();
+    assert!(kept.starts_with(data.path("cache").to_str().unwrap()) && Path::new(&kept).is_file(), "{kept}");
+}
+
+#[test]
+fn shares_put_together_are_the_whole() {
+    let data = Data::new();
+    let whole = data.eval(&["--json"]);
+    for share in ["1", "2"] {
+        let ran =
+            data.eval(&["--json", "--shard", &format!("{share}/2"), "--save-detections", &format!("{share}.json")]);
+        fs::write(data.path(&format!("eval{share}.json")), ran.out).unwrap();
+    }
+    let merge = |results: &[&str]| {
+        let mut command = vovdet(["eval", "merge", "--json"]);
+        command.args(results).current_dir(data.folder.path());
+        run(command)
+    };
+    let merged = merge(&["eval2.json", "eval1.json"]);
+    assert_eq!(merged.code, 0, "{}", merged.err);
+    assert_eq!(figures(&merged.lines()[0]), figures(&whole.lines()[0]));
+    merge(&["eval2.json"]).fails_with(2, &["share 1/2 is missing"]);
+    merge(&["eval2.json", "eval2.json"]).fails_with(2, &["are both share 2/2"]);
+    fs::write(data.path("2.json"), "[]").unwrap();
+    merge(&["eval1.json", "eval2.json"]).fails_with(2, &["2.json has changed"]);
+}
+
+#[test]
+fn images_that_are_missing_or_broken_are_left_out_and_told() {
+    let data = Data::new();
+    fs::remove_file(data.path("images/12.png")).unwrap();
+    let bytes = fs::read(cells()).unwrap();
+    fs::write(data.path("images/13.png"), &bytes[..bytes.len() / 2]).unwrap();
+    let ran = data.eval(&["--json"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("1 of 3 images are not in images") && ran.err.contains("12.png"), "{}", ran.err);
+    assert!(ran.err.contains("13.png") && ran.err.contains("cut short"), "{}", ran.err);
+    let report = &ran.lines()[0];
+    assert_eq!(report["counts"]["images"], 1);
+    assert!(report["bbox"][0].as_f64().unwrap() > 0.9, "images that were not seen do not count as missed");
+}
+
+#[test]
+fn classes_that_do_not_fit_are_an_error_that_says_which() {
+    let data = Data::new();
+    let text = read(&data.path("instances.json")).replace("nucleus", "mitochondrion");
+    fs::write(data.path("instances.json"), text).unwrap();
+    data.eval(&[]).fails_with(2, &["1 classes (2 outputs", "nucleus", "1 categories"]);
+    let mut command =
+        vovdet(["eval", "coco", "--model", MODEL, "--annotations", "instances.json", "--detections", "x.json"]);
+    command.current_dir(data.folder.path());
+    run(command).fails_with(2, &["leave out --model"]);
+}
+
+#[test]
+fn voc_folders_are_scored_from_their_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for inner in ["Annotations", "JPEGImages", "ImageSets/Main"] {
+        fs::create_dir_all(path(inner)).unwrap();
+    }
+    fs::copy(cells(), path("JPEGImages/a.png")).unwrap();
+    fs::write(path("ImageSets/Main/val.txt"), "a\n").unwrap();
+    let found: Value = serde_json::from_str(&read(&fixture("nuclei/python_detections.json"))).unwrap();
+    let objects = found.as_array().unwrap().iter().filter(|object| object["score"].as_f64().unwrap() > 0.5).map(|object| {
+        let [x, y, w, h] = [0, 1, 2, 3].map(|i| object["bbox"][i].as_f64().unwrap());
+        format!(
+            "<object><name>nucleus</name><bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox></object>",
+            x + 1.0, y + 1.0, x + w, y + h
+        )
+    });
+    let objects: String = objects.collect();
+    fs::write(path("Annotations/a.xml"), format!("<annotation>{objects}</annotation>")).unwrap();
+    let voc = |more: &[&str]| {
+        let mut command = vovdet(["eval", "voc", "--root", ".", "--iou-threshold", "0.9", "--json"]);
+        command.args(more).current_dir(folder.path()).env("XDG_CACHE_HOME", path("cache"));
+        run(command)
+    };
+    let ran = voc(&["--model", MODEL, "--save-detections", "found"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let report = &ran.lines()[0];
+    // Objects are Python's detections of these weights, so boxes agree in the same frame to a fraction of a pixel.
+    assert!(report["map_area"].as_f64().unwrap() > 0.95, "{report}");
+    assert!(path("found/comp4_det_val_nucleus.txt").is_file());
+    let saved = voc(&["--detections", "found"]).lines().remove(0);
+    assert_eq!((&saved["map_2007"], &saved["per_class"]), (&report["map_2007"], &report["per_class"]));
+}
