@@ -48,7 +48,8 @@ fn models_and_weights_that_do_not_fit() {
     with(&["--weights", &path("page.pth")]).fails_with(2, &["page.pth", "web page"]);
     with(&["--weights", "missing.pth"]).fails_with(2, &["missing.pth", "No such file"]);
     with(&["--model", "mask_rcnn_vovnet93_fpm"]).fails_with(2, &["did you mean `mask_rcnn_vovnet93_fpn`?"]);
-    with(&["--model", "mask_rcnn_vovnet39_fpn"]).fails_with(2, &["not built in", "--weights FILE"]);
+    with(&["--model", "mask_rcnn_vovnet27_slim_fpn"]).fails_with(2, &["not built in", "--weights FILE"]);
+    with(&["--model", "mask_rcnn_vovnet39_fpn"]).fails_with(2, &["vovnet-detectron: is not in the cache"]);
     with(&["--model", &path("spec.json")]).fails_with(2, &["spec.json", "not a model spec"]);
     with(&["--model", "faster_rcnn_resnet50_fpn", "--weights", MODEL]).fails_with(2, &[MODEL]);
     with(&["--model", MODEL, "--classes", "nuclues"]).fails_with(2, &["--classes", "no class `nuclues`", "nucleus"]);

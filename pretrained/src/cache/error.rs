@@ -182,7 +182,7 @@ impl Fault {
     /// The fault of an operation on `path`, of which `missing` bytes were still to be written.
     pub(super) fn io(path: &Path, missing: Option<u64>, error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 Self::DiskFull { path: path.parent().unwrap_or(path).to_path_buf(), missing }
             }
             _ => Self::Folder { path: path.to_path_buf(), error },

@@ -241,12 +241,12 @@ impl Cache {
         progress: &mut dyn FnMut(Event),
     ) -> std::result::Result<(), Fault> {
         let mut partial = Partial::open(path, &network.url(entry))?;
-        let done = transfer::transfer(entry, network, &mut partial, progress).and_then(|()| partial.finish());
-        // What cannot be resumed is not kept: a full disk least of all.
-        if matches!(&done, Err(fault) if !matches!(fault, Fault::Broken { have: 1.., .. })) {
+        let Err(fault) = transfer::transfer(entry, network, &mut partial, progress) else { return partial.finish() };
+        // What cannot be resumed is not kept; on a full disk nothing is.
+        if !partial.can_go_on() || matches!(fault, Fault::DiskFull { .. } | Fault::Length { .. }) {
             Partial::discard(path);
         }
-        done
+        Err(fault)
     }
 
     /// Checks a whole file and moves it, or the model files that it is an archive of, to its place.

@@ -62,6 +62,11 @@ impl Partial {
         self.known.total.is_none_or(|total| total == self.len)
     }
 
+    /// Whether a later attempt could ask for the rest.
+    pub fn can_go_on(&self) -> bool {
+        self.len > 0 && self.known.validator.is_some()
+    }
+
     /// Begins anew with what the server says now.
     pub fn restart(&mut self, known: Known) -> Result<(), Fault> {
         if self.len > 0 {

@@ -55,9 +55,8 @@ pub(super) fn transfer(
         }
         failures += 1;
         if failures >= network.attempts {
-            let (have, total) = (partial.len(), partial.known().total);
-            // Without a validator the rest cannot be asked for.
-            let have = if partial.known().validator.is_some() { have } else { 0 };
+            let have = if partial.can_go_on() { partial.len() } else { 0 };
+            let total = partial.known().total;
             return Err(Fault::Broken { url, why, attempts: failures, have, total });
         }
         progress(Event::Again { why: &why });
@@ -82,20 +81,21 @@ fn attempt(
             request.header(header::RANGE, format!("bytes={}-", partial.len())).header(header::IF_RANGE, validator);
     }
     let asked_for_rest = partial.len() > 0;
-    let response = request.call().map_err(|error| stop(url, error))?;
-    match response.status() {
+    let response = request.call().map_err(|error| stop(url, asked_for_rest, error))?;
+    let whole = match response.status() {
         StatusCode::OK => {
             refuse_page(url, entry, response.headers(), &[])?;
             // Either the whole was asked for, or the file is another one by now, or the server knows no ranges.
             let known = known(url, &response);
             check_length(entry, known.total)?;
-            partial.restart(known)?;
+            Some(known)
         }
         StatusCode::PARTIAL_CONTENT if asked_for_rest => {
             if let Err(why) = continues(partial, &response) {
                 partial.restart(Known { validator: None, total: None, ..partial.known().clone() })?;
                 return Err(Stop::Again(why));
             }
+            None
         }
         StatusCode::RANGE_NOT_SATISFIABLE if asked_for_rest => {
             partial.restart(Known { validator: None, total: None, ..partial.known().clone() })?;
@@ -109,19 +109,20 @@ fn attempt(
             return Err(Fault::Server { url: url.to_owned(), what }.into());
         }
         status => return Err(Fault::Status { url: url.to_owned(), status: status.as_u16() }.into()),
-    }
+    };
     if let Some(encoding) = response.headers().get(header::CONTENT_ENCODING).filter(|e| *e != "identity") {
         let what = format!("sends the file encoded as {encoding:?} although it was asked not to");
         return Err(Fault::Server { url: url.to_owned(), what }.into());
     }
-    receive(url, entry, response.into_body(), partial, progress)
+    receive(url, entry, response.into_body(), whole, partial, progress)
 }
 
-/// Reads the body to its end.
+/// Reads the body to its end: the rest of `partial`, or a `whole` file that takes its place.
 fn receive(
     url: &str,
     entry: &Entry,
     body: Body,
+    mut whole: Option<Known>,
     partial: &mut Partial,
     progress: &mut dyn FnMut(Event),
 ) -> Result<(), Stop> {
@@ -133,10 +134,11 @@ fn receive(
             Ok(0) => break,
             Ok(n) => &buffer[..n],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(stop(url, error.into())),
+            Err(error) => return Err(stop(url, true, error.into())),
         };
-        if partial.len() == 0 {
+        if let Some(known) = whole.take() {
             refuse_page(url, entry, &HeaderMap::new(), bytes)?;
+            partial.restart(known)?;
         }
         if partial.len() + bytes.len() as u64 > MOST {
             let what = format!("sends more than {} bytes", MOST);
@@ -144,7 +146,7 @@ fn receive(
         }
         partial.append(bytes)?;
     }
-    if partial.is_complete() && partial.len() > 0 {
+    if whole.is_none() && partial.is_complete() {
         return Ok(());
     }
     Err(Stop::Again("ended before the file did".into()))
@@ -209,11 +211,14 @@ pub(super) fn check_length(entry: &Entry, got: Option<u64>) -> Result<(), Fault>
     }
 }
 
-/// What a failed request means for the next one.
-fn stop(url: &str, error: ureq::Error) -> Stop {
+/// What a failed request means for the next one; `begun`: bytes have come before.
+fn stop(url: &str, begun: bool, error: ureq::Error) -> Stop {
+    let no_host = || Stop::Final(Fault::NoHost(url::host(url).to_owned()));
     let connect = |why: String| Stop::Final(Fault::Connect { url: url.to_owned(), why });
     match error {
-        ureq::Error::HostNotFound => Stop::Final(Fault::NoHost(url::host(url).to_owned())),
+        ureq::Error::HostNotFound if !begun => no_host(),
+        // What the standard library says when names cannot be resolved; it has no kind of its own.
+        ureq::Error::Io(error) if !begun && error.to_string().starts_with("failed to lookup address") => no_host(),
         ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
             Stop::Again("could not begin: no answer to the connection".into())
         }

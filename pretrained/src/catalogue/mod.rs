@@ -182,9 +182,11 @@ pub fn default_of(model: &str, dialect: Option<&str>) -> Option<&'static Entry> 
     default.or_else(|| dialect.and_then(|_| entries().iter().find(fits)))
 }
 
-/// The name nearest to a misspelt one, if it is near enough to be meant.
+/// The name of an entry or of a model nearest to a misspelt one, if it is near enough to be meant.
 pub fn closest(name: &str) -> Option<&'static str> {
-    crate::naming::closest(name, entries().iter().map(|entry| entry.name.as_str()))
+    let names = entries().iter().map(|entry| entry.name.as_str());
+    let models = entries().iter().filter(|entry| entry.default).filter_map(|entry| entry.model.as_deref());
+    crate::naming::closest(name, names.chain(models))
 }
 
 #[cfg(test)]
@@ -268,5 +270,6 @@ mod tests {
         assert_eq!(name(Some("maskrcnn-benchmark")), Some("mask_rcnn_resnet50_fpn@vovnet-detectron"));
         assert!(default_of("vovnet75", None).is_none(), "only a backbone is published");
         assert_eq!(closest("vovnet39@vovnet-pytorch"), Some("vovnet39@vovnet.pytorch"));
+        assert_eq!(closest("mask_rcnn_vovnet39_fpm"), Some("mask_rcnn_vovnet39_fpn"));
     }
 }

@@ -165,6 +165,11 @@ fn a_page_instead_of_the_rest_is_refused() {
     let server = Server::start(|_, _| Reply::new(200, "<html>limit reached</html>"));
     let bench = move_to(begun(&file, "\"a\""), &server);
     bench.fails(&plain(), &["web page"]);
+    // A limit for today, perhaps: tomorrow it goes on.
+    let server = breaking(file.clone(), "\"a\"", 0);
+    let bench = move_to(bench, &server);
+    assert_eq!(read(bench.weights(&plain()).unwrap()), file);
+    assert_eq!(server.requests()[0].from(), Some(file.len() / 3));
 }
 
 #[test]
