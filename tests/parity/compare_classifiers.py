@@ -1,4 +1,4 @@
-"""Classifiers beside torchvision's ResNets, timm's VoVNets, and VoVNet V1 as VoVNet.pytorch prepares images.
+"""Classifiers beside torchvision's ResNets, DenseNets and MobileNetV2, timm's VoVNets, and VoVNet V1 as VoVNet.pytorch prepares images.
 
 Features and logits on a random input, then probabilities on photographs through each side's own preparation.
 """
@@ -33,6 +33,29 @@ def resnet_features(model, x):
     return maps | {"logits": model.fc(model.avgpool(x).flatten(1))}
 
 
+def densenet_features(model, x):
+    """The transitions' convolutions, before they are pooled, and the normalised end."""
+    x = maps_stem = model.features[:4](x)
+    maps = {"stem": maps_stem}
+    for i in range(1, 4):
+        x = getattr(model.features, f"denseblock{i}")(x)
+        transition = getattr(model.features, f"transition{i}")
+        x = maps[f"stage{i + 1}"] = transition.conv(transition.relu(transition.norm(x)))
+        x = transition.pool(x)
+    x = maps["stage5"] = model.features.norm5(model.features.denseblock4(x)).relu()
+    return maps | {"logits": model.classifier(x.mean((2, 3)))}
+
+
+def mobilenet_v2_features(model, x):
+    maps = {}
+    names = {0: "stem", 3: "stage2", 6: "stage3", 13: "stage4", 18: "stage5"}
+    for i, layer in enumerate(model.features):
+        x = layer(x)
+        if i in names:
+            maps[names[i]] = x
+    return maps | {"logits": model.classifier(x.mean((2, 3)))}
+
+
 def timm_features(model, x):
     x = model.stem(x)
     maps = {"stem": x}
@@ -44,6 +67,11 @@ def timm_features(model, x):
 PEERS = {
     "resnet50": (lambda: models.resnet50(weights=None), resnet_features, torchvision_transform),
     "resnet101": (lambda: models.resnet101(weights=None), resnet_features, torchvision_transform),
+    **{
+        name: (partial(getattr(models, name), weights=None), densenet_features, torchvision_transform)
+        for name in ("densenet121", "densenet161", "densenet169", "densenet201")
+    },
+    "mobilenet_v2": (lambda: models.mobilenet_v2(weights=None), mobilenet_v2_features, torchvision_transform),
     "ese_vovnet19b_dw": (lambda: timm.create_model("ese_vovnet19b_dw"), timm_features, timm_transform),
     "ese_vovnet39b": (lambda: timm.create_model("ese_vovnet39b"), timm_features, timm_transform),
     "ese_vovnet57b": (lambda: timm.create_model("ese_vovnet57b"), timm_features, timm_transform),

@@ -21,10 +21,17 @@ TARGETS = {
     "roi_heads.*bbox_pred": (1.0, None),
     "*mask_fcn_logits": (2.0, 1),
     "*mask_head.predictor": (2.0, 1),
+    "backbone.features.0": (1.0, None),
+    "head.classification_head.module_list.?": (2.0, None),
+    "head.classification_head.module_list.?.1": (2.0, None),
+    "head.regression_head.module_list.?": (1.0, None),
+    "head.regression_head.module_list.?.1": (1.0, None),
 }
 # Residual branches keep a chain of additions from growing; fine levels of the pyramid are damped, or their many anchors
 # would win every place among the proposals.
 STEADY = {"*.bn3.weight": 0.25, "*.conv3.norm.weight": 0.25}
+# MobileNets' too: ReLU6 would cut growing maps to 6 and leave their float noise.
+STEADY |= {f"*.block.{i}.1.weight": 0.25 for i in (2, 3)} | {"features.*.conv.3.weight": 0.25}
 for i, factor in enumerate((0.125, 0.25, 0.5)):
     for key in (f"fpn_layer{i + 1}", f"fpn_output{i + 2}", f"layer_blocks.{i}.0"):
         STEADY[f"*{key}.weight"] = factor
@@ -52,7 +59,7 @@ def spread(model, forward):
         return hook
 
     for name, module in model.named_modules():
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in TARGETS):
+        if hasattr(module, "weight") and any(fnmatch.fnmatchcase(name, pattern) for pattern in TARGETS):
             hooks.append(module.register_forward_hook(scale(name)))
     with torch.no_grad():
         forward()
