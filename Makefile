@@ -1,5 +1,5 @@
 # vovdet: `make demo` does everything from nothing; `make test` proves it.
-.PHONY: help setup build demo test check parity bench
+.PHONY: help setup build demo test check parity bench bench-eval
 
 TORCH := 2.11.0
 PYTHON ?= python3
@@ -16,6 +16,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make check   formatting, lints, documentation"
 	@echo "make parity  every network beside an independent one (PEER=python with torchvision 0.26, timm, pycocotools)"
+	@echo "make bench-eval  COCO evaluation beside hotcoco's Python and pycocotools (PEER=python with both)"
 	@echo "make bench   Mask R-CNN beside torchvision's, in one run (PEER=python with torchvision 0.26)"
 
 setup:
@@ -43,3 +44,6 @@ parity: build
 
 bench: build
 	$(PEER) benches/mask_rcnn_beside_torchvision.py target/release/vovdet
+
+bench-eval: build
+	$(PEER) benches/eval_coco.py target/release/vovdet

@@ -19,7 +19,7 @@ use vovdet_evaluation::cli::{Global, Outcome, console, data, finish, sentence};
 
 /// Object detection with VoVNet backbones: images in, boxes and masks out.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, arg_required_else_help = true, max_term_width = 100)]
+#[command(version, propagate_version = true, arg_required_else_help = true, max_term_width = 120)]
 #[command(after_help = "Example: find the nuclei in a microscope image with the built-in model\n  \
     vovdet detect --model nuclei_mask_rcnn_vovnet27_slim image.png --save out\n\n\
     Exit codes: 0 all well, 1 some inputs failed (the others are done), 2 nothing could be done.")]

@@ -1,0 +1,65 @@
+//! The walls of the house (docs: the crates' own head comments): arrows point one way, and plain crates stay plain.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+/// The workspace crates and the crates of the field on which a crate depends, tests left out.
+fn dependencies(krate: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(krate).join("Cargo.toml");
+    let manifest = std::fs::read_to_string(path).unwrap();
+    let section = manifest.split("\n[dependencies]\n").nth(1).unwrap();
+    let section = section.split("\n[").next().unwrap();
+    section.lines().filter_map(|line| line.split(['.', ' ', '=']).next()).map(String::from).collect()
+}
+
+#[track_caller]
+fn knows_nothing_of(krate: &str, strangers: &[&str]) {
+    let own = dependencies(krate);
+    assert!(own.len() > 1, "{krate}: the manifest was not understood");
+    for stranger in strangers {
+        assert!(!own.iter().any(|name| name == stranger), "{krate} depends on {stranger}");
+    }
+}
+
+#[test]
+fn checkpoints_are_read_without_libtorch() {
+    knows_nothing_of(
+        "pretrained",
+        &["tch", "vovdet-native", "vovdet-detectors", "vovdet-evaluation", "clap", "indicatif"],
+    );
+}
+
+#[test]
+fn metrics_know_nothing_of_networks() {
+    knows_nothing_of("evaluation", &["tch", "vovdet-native", "vovdet-detectors"]);
+}
+
+#[test]
+fn networks_know_nothing_of_arguments_and_progress_bars() {
+    knows_nothing_of("detectors", &["clap", "indicatif", "anyhow", "vovdet-evaluation"]);
+}
+
+#[test]
+fn the_shim_knows_nothing_of_detection() {
+    knows_nothing_of("native", &["vovdet-detectors", "vovdet-pretrained", "vovdet-evaluation", "image"]);
+}
+
+/// `unsafe` stands in `native/` alone.
+#[test]
+fn unsafe_code_is_in_one_place() {
+    let mut folders: Vec<_> =
+        ["src", "detectors", "pretrained", "evaluation"].map(|f| Path::new(env!("CARGO_MANIFEST_DIR")).join(f)).into();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                // Memory-mapping a file is the one exception, where its reason stands beside it.
+                let outside = text.contains("unsafe {") && !path.ends_with("pretrained/src/map.rs");
+                assert!(!outside, "{}", path.display());
+            }
+        }
+    }
+}
