@@ -136,3 +136,20 @@ fn features_of_an_image_and_of_a_tensor() {
     let other = small(folder.path(), &[1.0]);
     features(other.to_str().unwrap(), &path("x.safetensors")).fails_with(2, &["no tensor named `input`"]);
 }
+
+/// A printed spec is what --model takes: the same counts as the name, others when a number is changed.
+#[test]
+fn a_spec_is_printed_and_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = run(vovdet(["weights", "inspect", "--spec", "dsod300_vovnet27_slim"])).out;
+    let named = run(vovdet(["bench", "--count-only", "--json", "dsod300_vovnet27_slim"])).lines().remove(0);
+    let params = |text: &str| {
+        let path = folder.path().join("spec.json");
+        std::fs::write(&path, text).unwrap();
+        let counted = run(vovdet(["bench", "--count-only", "--json", path.to_str().unwrap()]));
+        assert_eq!(counted.code, 0, "{}", counted.err);
+        counted.lines()[0]["params"].as_u64()
+    };
+    assert_eq!(params(&spec), named["params"].as_u64());
+    assert!(params(&spec.replacen("\"width\": 128", "\"width\": 160", 1)) > named["params"].as_u64());
+}

@@ -3,10 +3,13 @@
 
 mod common;
 
-use common::{Fixture, caffe, fixtures};
+use common::{Fixture, caffe, fixtures, procedural};
 use std::collections::BTreeMap;
 use tch::Tensor;
-use vovdet_detectors::{Geometry, LoadOptions, Model, ModelSpec, load};
+use vovdet_detectors::one_stage::OneStage;
+use vovdet_detectors::spec::{Class, ExtraSpec, NormKind, Task};
+use vovdet_detectors::{Geometry, LoadOptions, Model, ModelSpec, ParamStore, load};
+use vovdet_pretrained::naming::Naming;
 
 /// The model without a dialect: the keys must tell it.
 fn model(name: &str, fixture: &Fixture, plain: bool) -> Model {
@@ -178,6 +181,41 @@ fn caffe_vovnet39_classifier() {
         ours.insert(point.into(), map);
         maps_agree(&fixture, &ours, &[point], 1e-5);
     }
+}
+
+/// MobileNet-SSD as it is deployed: no norms, biases instead. The count of prior boxes is the published one
+/// (spec/pelee_mobilenet_cifar.md §2.1).
+#[test]
+fn a_merged_caffe_file_needs_no_norms() {
+    let name = "ssd300_mobilenet";
+    let mut spec = ModelSpec::named(name, None).unwrap();
+    spec.classes = Class::table(20);
+    spec.backbone.norm_mut().unwrap().kind = NormKind::Merged;
+    let Task::OneStage(head) = &mut spec.task else { panic!() };
+    for extra in &mut head.extras {
+        let ExtraSpec::Conv { norm: Some(norm), .. } = extra else { panic!() };
+        norm.kind = NormKind::Merged;
+    }
+    let store = ParamStore::new(tch::Device::Cpu);
+    OneStage::new(&store.root(), &spec, tch::Device::Cpu).unwrap();
+    let parameters = store.into_parameters();
+    let names: Vec<&str> = parameters.iter().map(|p| p.name.as_str()).collect();
+    let mut layers: Vec<(String, Vec<_>)> = Vec::new();
+    for (parameter, key) in parameters.iter().zip(Naming::Caffe.from_canonical(&names)) {
+        let shape: Vec<usize> = parameter.tensor.size().iter().map(|&d| d as usize).collect();
+        let values = procedural(&key, &shape, 1.0);
+        let layer = key.rsplit_once('.').unwrap().0.to_owned();
+        match layers.last_mut().filter(|last| last.0 == layer) {
+            Some(last) => last.1.push((shape, values)),
+            None => layers.push((layer, vec![(shape, values)])),
+        }
+    }
+    let checkpoint = caffe::merged(&layers);
+    let (model, report) =
+        load(Some(ModelSpec::named(name, None).unwrap()), &checkpoint, &LoadOptions::default()).unwrap();
+    assert_eq!((report.applied, model.spec().classes.len()), (parameters.len(), 20));
+    let ours = features(&model, &tch::Tensor::zeros([1, 3, 300, 300], (tch::Kind::Float, tch::Device::Cpu)), None);
+    assert_eq!((ours["loc"].size(), ours["conf"].size()), (vec![1, 1917, 4], vec![1, 1917, 21]));
 }
 
 /// OpenCV's own resize of the photograph, to the last bit, smaller and larger (tests/fixtures/opencv/make.py).

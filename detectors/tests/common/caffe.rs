@@ -13,6 +13,19 @@ pub fn checkpoint(fixture: &Fixture) -> Checkpoint {
     Checkpoint::from_bytes(fixture.json["name"].as_str().unwrap(), net).unwrap().folded().unwrap()
 }
 
+/// A file of convolutions with these blobs, layer by layer, as deployed nets are after their norms were merged.
+pub fn merged(layers: &[(String, Vec<(Vec<usize>, Vec<f32>)>)]) -> Checkpoint {
+    let mut net = Vec::new();
+    for (name, blobs) in layers {
+        let mut message = Vec::new();
+        field(&mut message, 1, name.as_bytes());
+        field(&mut message, 2, b"Convolution");
+        blobs.iter().for_each(|(shape, values)| field(&mut message, 7, &blob(shape, values)));
+        field(&mut net, 100, &message);
+    }
+    Checkpoint::from_bytes("merged", net).unwrap().folded().unwrap()
+}
+
 /// `[name, type, bottoms, tops, parameters]` as a LayerParameter (field numbers: caffe.proto with SSD's layers).
 fn message(fixture: &Fixture, layer: &Value) -> Vec<u8> {
     let (name, kind, parameters) = (layer[0].as_str().unwrap(), layer[1].as_str().unwrap(), &layer[4]);

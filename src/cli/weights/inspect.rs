@@ -9,7 +9,8 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
-use vovdet_detectors::spec::model_names;
+use vovdet_detectors::ModelSpec;
+use vovdet_detectors::spec::{Dialect, model_names};
 use vovdet_pretrained::Checkpoint;
 use vovdet_pretrained::naming::Naming;
 
@@ -22,10 +23,12 @@ const SHOWN: usize = 70;
 Examples:
   vovdet weights inspect mask_rcnn.pth
   vovdet weights inspect mask_rcnn.pth --json | python3 -m json.tool
-  vovdet weights inspect --models")]
+  vovdet weights inspect --models
+  vovdet weights inspect --spec dsod300_vovnet27_slim > my_dsod.json
+The last one prints what the name stands for: change its steps, sizes or thresholds and give the file to --model.")]
 pub struct Inspect {
     /// The checkpoint, or the name of a built-in model or of official weights.
-    #[arg(value_name = "FILE|NAME", required_unless_present = "models")]
+    #[arg(value_name = "FILE|NAME", required_unless_present_any = ["models", "spec"])]
     file: Option<PathBuf>,
     /// One JSON object instead of text.
     #[arg(long)]
@@ -33,6 +36,12 @@ pub struct Inspect {
     /// List the models that can be asked for by name.
     #[arg(long, conflicts_with_all = ["file", "json"])]
     models: bool,
+    /// Print the spec of a model as JSON: every number that its name stands for, to be changed and given to --model.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["file", "json", "models"])]
+    spec: Option<String>,
+    /// Whose rules the printed spec follows [default: those of the published weights].
+    #[arg(long, requires = "spec", value_name = "caffe|torchvision|...")]
+    dialect: Option<Dialect>,
     /// Do not use the network for official weights.
     #[arg(long)]
     offline: bool,
@@ -67,6 +76,10 @@ struct Tensor<'a> {
 
 impl Inspect {
     pub fn run(&self, console: &Console) -> Result<Outcome> {
+        if let Some(name) = &self.spec {
+            console.data(&serde_json::to_string_pretty(&ModelSpec::named(name, self.dialect)?)?)?;
+            return Ok(Outcome::All);
+        }
         // clap asks for a file unless the names are wanted.
         let Some(file) = &self.file else {
             console.data(&model_names().join("\n"))?;
