@@ -13,8 +13,11 @@ pub fn checkpoint(fixture: &Fixture) -> Checkpoint {
     Checkpoint::from_bytes(fixture.json["name"].as_str().unwrap(), net).unwrap().folded().unwrap()
 }
 
+/// Shape and values.
+pub type Blob = (Vec<usize>, Vec<f32>);
+
 /// A file of convolutions with these blobs, layer by layer, as deployed nets are after their norms were merged.
-pub fn merged(layers: &[(String, Vec<(Vec<usize>, Vec<f32>)>)]) -> Checkpoint {
+pub fn merged(layers: &[(String, Vec<Blob>)]) -> Checkpoint {
     let mut net = Vec::new();
     for (name, blobs) in layers {
         let mut message = Vec::new();

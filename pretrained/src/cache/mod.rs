@@ -270,6 +270,7 @@ impl Cache {
         remove_folder(&beside)?;
         let unpacked = unpack::unpack(kind, file, &beside)
             .and_then(|()| unpack::weights(&beside))
+            .and_then(|weights| readable(&beside.join(&weights)).map(|()| weights))
             .and_then(|weights| Ok((files::sha256(&beside.join(&weights))?, weights)))
             .and_then(|(sha256, weights)| same(&sha256).map(|()| (sha256, weights)))
             .and_then(|found| {
@@ -298,13 +299,15 @@ impl Cache {
             let got = sha256.chars().take(want.len()).collect();
             return Err(Fault::Hash { got, want: want.to_owned() });
         }
-        if entry.format == FileFormat::Caffe {
-            return Ok(());
-        }
-        match Checkpoint::open(path) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Fault::Content(error.kind().to_string())),
-        }
+        readable(path)
+    }
+}
+
+/// Whether a file can be read as weights: one that is cut short cannot.
+fn readable(path: &Path) -> std::result::Result<(), Fault> {
+    match Checkpoint::open(path) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Fault::Content(error.kind().to_string())),
     }
 }
 

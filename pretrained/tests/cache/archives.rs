@@ -16,6 +16,18 @@ fn caffe() -> Entry {
     entry(FILE, "caffe", json!({}))
 }
 
+/// A Caffe model: the net "net" with the convolution "conv", whose one weight is `weight` (caffe.proto: NetParameter
+/// name 1, layer 100; LayerParameter name 1, type 2, blobs 7; BlobProto data 5, shape 7; BlobShape dim 1).
+fn model(weight: f32) -> Vec<u8> {
+    fn field(tag: &[u8], content: &[u8]) -> Vec<u8> {
+        [tag, &[content.len() as u8], content].concat()
+    }
+    let shape = field(b"\x3a", &field(b"\x0a", &[1]));
+    let blob = [shape, field(b"\x2a", &weight.to_le_bytes())].concat();
+    let layer = [field(b"\x0a", b"conv"), field(b"\x12", b"Convolution"), field(b"\x3a", &blob)].concat();
+    [field(b"\x0a", b"net"), field(b"\xa2\x06", &layer)].concat()
+}
+
 fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in files {
@@ -76,11 +88,11 @@ fn the_model_files_of_a_zip_are_taken_out() {
         ("net/train.py", b"import os"),
         ("net/deploy.prototxt", b"name: 'net'"),
         ("net/test/deploy.prototxt", b"name: 'test'"),
-        ("net/net_iter_400000.caffemodel", b"weights"),
+        ("net/net_iter_400000.caffemodel", &model(1.0)),
         ("__MACOSX/net/._net_iter_400000.caffemodel", b"shadow"),
     ]));
     let path = bench.weights(&caffe()).unwrap();
-    assert_eq!(std::fs::read(&path).unwrap(), b"weights");
+    assert_eq!(std::fs::read(&path).unwrap(), model(1.0));
     let inside = |name| format!("net_coco.zip.unpacked/net/{name}");
     let model = inside("net_iter_400000.caffemodel");
     assert_eq!(names(&bench), [inside("deploy.prototxt"), model, inside("test/deploy.prototxt"), "pins.json".into()]);
@@ -92,24 +104,24 @@ fn the_model_files_of_a_zip_are_taken_out() {
 #[test]
 fn tar_and_gzip_and_a_bare_model_do_as_well() {
     let file = tar::EntryType::Regular;
-    let tar = tarred(&[("net/a.caffemodel", file, b"weights"), ("net/run.sh", file, b"rm")]);
+    let tar = tarred(&[("net/a.caffemodel", file, &model(1.0)), ("net/run.sh", file, b"rm")]);
     for archive in [gzipped(&tar), tar] {
         let bench = bench(archive);
-        assert_eq!(std::fs::read(bench.weights(&caffe()).unwrap()).unwrap(), b"weights");
+        assert_eq!(std::fs::read(bench.weights(&caffe()).unwrap()).unwrap(), model(1.0));
         assert_eq!(names(&bench), ["net_coco.zip.unpacked/net/a.caffemodel", "pins.json"]);
     }
-    let bench = bench(b"\x0a\x03net bare".to_vec());
+    let bench = bench(model(1.0));
     assert_eq!(bench.weights(&caffe()).unwrap(), bench.cache.folder().join(FILE));
 }
 
 #[test]
 fn the_last_snapshot_is_the_one_meant() {
     let bench = bench(zipped(&[
-        ("net_iter_80000.caffemodel", b"old"),
-        ("net_iter_120000.caffemodel", b"last"),
-        ("net_iter_9.caffemodel", b"first"),
+        ("net_iter_80000.caffemodel", &model(1.0)),
+        ("net_iter_120000.caffemodel", &model(2.0)),
+        ("net_iter_9.caffemodel", &model(3.0)),
     ]));
-    assert_eq!(std::fs::read(bench.weights(&caffe()).unwrap()).unwrap(), b"last");
+    assert_eq!(std::fs::read(bench.weights(&caffe()).unwrap()).unwrap(), model(2.0));
     refused(
         zipped(&[("a.caffemodel", b"a"), ("b.caffemodel", b"b")]),
         &["several models", "a.caffemodel, b.caffemodel"],
@@ -174,14 +186,14 @@ fn damaged_archives() {
 
 #[test]
 fn an_unpacked_archive_can_be_replaced_when_asked() {
-    let bench = bench(zipped(&[("net/a.caffemodel", b"old"), ("net/old.prototxt", b"")]));
+    let bench = bench(zipped(&[("net/a.caffemodel", &model(1.0)), ("net/old.prototxt", b"")]));
     bench.weights(&caffe()).unwrap();
     let new = bench.folder.path().join("new.zip");
-    std::fs::write(&new, zipped(&[("net/b.caffemodel", b"new")])).unwrap();
+    std::fs::write(&new, zipped(&[("net/b.caffemodel", &model(2.0))])).unwrap();
     let fetch = |repin| bench.fetch(&caffe(), Fetch { from: Some(&new), repin });
     crate::sentence(&fetch(false).unwrap_err(), &["first fetched"]);
-    assert_eq!(std::fs::read(bench.weights(&caffe()).unwrap()).unwrap(), b"old");
+    assert_eq!(std::fs::read(bench.weights(&caffe()).unwrap()).unwrap(), model(1.0));
     fetch(true).unwrap();
     assert_eq!(names(&bench), ["net_coco.zip.unpacked/net/b.caffemodel", "pins.json"]);
-    assert_eq!(std::fs::read(bench.weights(&caffe()).unwrap()).unwrap(), b"new");
+    assert_eq!(std::fs::read(bench.weights(&caffe()).unwrap()).unwrap(), model(2.0));
 }
