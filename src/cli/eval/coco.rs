@@ -50,8 +50,9 @@ impl Coco {
             return self.saved.run(console);
         }
         let start = Instant::now();
+        self.saved.prepare_page()?;
         let data = self.saved.data(console)?;
-        let images = match self.run.images() {
+        let images = match self.saved.images() {
             Some(folder) => folder.to_path_buf(),
             None => data.image_folder().context("say with --images where the image files are")?,
         };
@@ -79,6 +80,7 @@ impl Coco {
             bail!("no image could be evaluated");
         }
         let scoring = Instant::now();
+        let seen = scorer.seen().to_vec();
         let (evaluations, counts) = scorer.finish()?;
         let scores = Scores::new(&data, &evaluations, counts);
         let detections = done.save_list()?;
@@ -90,7 +92,10 @@ impl Coco {
             model: Some(model.provenance()),
             times_ms: done.times(start, scoring),
         };
-        self.saved.print(console, &scores.report(protocol, provenance))?;
+        let report = scores.report(protocol, provenance);
+        self.saved.print(console, &report)?;
+        let kept = report.provenance.detections.as_ref().map(|file| file.path.as_path());
+        self.saved.write_page_of_run(console, &data, seen, &report, kept)?;
         Ok(Outcome::of(done.scored, done.failed))
     }
 }

@@ -13,9 +13,6 @@ use vovdet_evaluation::metrics::provenance::ModelRun;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Run")]
 pub struct RunOptions {
-    /// Folder of the image files [default: beside the annotations, as COCO's and VOC's folders are].
-    #[arg(long, value_name = "DIR")]
-    images: Option<PathBuf>,
     /// Images that go through the network together.
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub batch: u16,
@@ -31,10 +28,6 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    pub fn images(&self) -> Option<&Path> {
-        self.images.as_deref()
-    }
-
     /// Options of a run make no sense with saved detections.
     pub fn refuse_model(&self, model: &ModelOptions) -> Result<()> {
         if model.is_given() {

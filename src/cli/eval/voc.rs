@@ -50,6 +50,7 @@ impl Voc {
             return self.saved.run(console, names.as_deref());
         }
         let start = Instant::now();
+        self.saved.prepare_page()?;
         let data = self.saved.data(console)?;
         let model = Loaded::new(console, &self.model, &self.run)?;
         let protocol = self.saved.protocol(&data);
@@ -57,7 +58,7 @@ impl Voc {
             |(index, name): (usize, &String)| Category { id: CategoryId(index as u64 + 1), name: name.clone() };
         let categories: Vec<_> = data.classes.iter().enumerate().map(category).collect();
         let classes = model.class_map(&categories, &data.root, !protocol.classes.is_empty())?;
-        let folder = self.run.images().map_or_else(|| data.root.join("JPEGImages"), Into::into);
+        let folder = self.saved.images().map_or_else(|| data.root.join("JPEGImages"), Into::into);
         let files = protocol.selection.of(data.images.iter().collect::<Vec<_>>());
         let files =
             files.into_iter().map(|image| (Value::from(image.id.as_str()), data.image_path_in(&folder, &image.id)));
@@ -95,7 +96,9 @@ impl Voc {
             model: Some(model.provenance()),
             times_ms: done.times(start, scoring),
         };
-        self.saved.print(console, &scores.report(protocol, provenance))?;
+        let report = scores.report(protocol, provenance);
+        self.saved.print(console, &report)?;
+        self.saved.write_page(console, &data, &found, &scores, &report)?;
         Ok(Outcome::of(done.scored, done.failed))
     }
 }

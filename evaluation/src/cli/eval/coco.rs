@@ -1,12 +1,14 @@
 //! `vovdet eval coco`.
 
+use super::page::PageOptions;
 use super::{SelectionOptions, show};
 use crate::cli::Outcome;
 use crate::cli::console::Console;
 use crate::data::category::{Category, CategoryId};
 use crate::data::coco::{CocoData, RawResults};
-use crate::metrics::coco::{self, Kind, Options, Protocol, Report, Scores};
+use crate::metrics::coco::{self, Evaluation, Kind, Options, Protocol, Report, Scores};
 use crate::metrics::provenance::{FileRef, Provenance, milliseconds};
+use crate::report;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
@@ -28,6 +30,8 @@ pub struct Coco {
     metrics: Metrics,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    page: PageOptions,
 }
 
 #[derive(Debug, Args)]
@@ -97,6 +101,7 @@ impl Coco {
         let Some(detections) = self.detections() else {
             bail!("give saved detections with --detections FILE, or a model with --model or --weights");
         };
+        self.page.prepare()?;
         let (data, raw) = rayon::join(|| CocoData::read(&self.annotations), || RawResults::read(detections));
         let data = data.context("--annotations")?;
         let results = data.results(raw.context("--detections")?, self.selection.min_score)?;
@@ -110,11 +115,12 @@ impl Coco {
             || -> Result<_> {
                 let evaluations = coco::evaluate(&data, &results, &protocol.iou, &options)?;
                 let counts = coco::counts(&data.coco, &results.coco, &options);
-                Ok((Scores::new(&data, &evaluations, counts), milliseconds(start)))
+                let scores = Scores::new(&data, &evaluations, counts);
+                Ok((scores, evaluations, milliseconds(start)))
             },
             || Ok::<_, anyhow::Error>((self.file(&self.annotations)?, self.file(detections)?)),
         );
-        let ((scores, wall_ms), (annotations, detections)) = (report?, files?);
+        let ((scores, evaluations, wall_ms), (annotations, detections)) = (report?, files?);
         let provenance = Provenance {
             vovdet: env!("CARGO_PKG_VERSION").into(),
             metrics: coco::METRICS.into(),
@@ -127,8 +133,50 @@ impl Coco {
                 ("wall".into(), wall_ms),
             ]),
         };
-        self.print(console, &scores.report(protocol, provenance))?;
+        let report = scores.report(protocol, provenance);
+        self.print(console, &report)?;
+        self.write_page(console, &data, &evaluations, &report)?;
         Ok(Outcome::All)
+    }
+
+    /// The folder of the image files, if it was given.
+    pub fn images(&self) -> Option<&Path> {
+        self.page.images()
+    }
+
+    /// Makes sure, before the work, that a page can be written if one is wanted.
+    ///
+    /// # Errors
+    /// When its folder cannot be written to.
+    pub fn prepare_page(&self) -> Result<()> {
+        self.page.prepare()
+    }
+
+    /// Writes the page about a run, if one is wanted. The run has kept its detections in `detections`, and `images` are
+    /// those that it looked at.
+    ///
+    /// # Errors
+    /// When the detections cannot be read again, or the page not be written.
+    pub fn write_page_of_run(
+        &self,
+        console: &Console,
+        data: &CocoData,
+        images: Vec<u64>,
+        report: &Report,
+        detections: Option<&Path>,
+    ) -> Result<()> {
+        if !self.page.is_wanted() {
+            return Ok(());
+        }
+        let detections = detections.context("--report needs the detections; keep them with --save-detections")?;
+        let results = data.results(RawResults::read(detections)?, None)?;
+        let options = Options { images: Some(images), ..options(data, &report.protocol)? };
+        let evaluations = coco::evaluate(data, &results, &report.protocol.iou, &options)?;
+        self.write_page(console, data, &evaluations, report)
+    }
+
+    fn write_page(&self, console: &Console, data: &CocoData, evaluations: &[Evaluation], report: &Report) -> Result<()> {
+        self.page.write(console, data.image_folder(), |gallery| report::coco::page(data, evaluations, report, gallery))
     }
 
     /// A file of the provenance, with its hash for those who keep the result.

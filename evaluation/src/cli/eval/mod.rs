@@ -2,6 +2,7 @@
 
 pub mod coco;
 pub mod merge;
+mod page;
 mod show;
 pub mod voc;
 

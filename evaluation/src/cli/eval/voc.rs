@@ -1,11 +1,13 @@
 //! `vovdet eval voc`.
 
+use super::page::PageOptions;
 use super::{SelectionOptions, show};
 use crate::cli::Outcome;
 use crate::cli::console::Console;
 use crate::data::voc::VocData;
 use crate::metrics::provenance::{FileRef, Provenance, milliseconds};
-use crate::metrics::voc::{METRICS, Protocol, Report, read_detections};
+use crate::metrics::voc::{Detections, METRICS, Protocol, Report, Scores, read_detections};
+use crate::report;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::collections::BTreeMap;
@@ -32,6 +34,8 @@ pub struct Voc {
     /// One JSON object instead of a table.
     #[arg(long, help_heading = "Output")]
     json: bool,
+    #[command(flatten)]
+    page: PageOptions,
 }
 
 fn threshold(text: &str) -> Result<f64, String> {
@@ -54,6 +58,7 @@ impl Voc {
         let Some(path) = self.detections() else {
             bail!("give saved detections with --detections, or a model with --model or --weights");
         };
+        self.page.prepare()?;
         let data = self.data(console)?;
         let detections = read_detections(path, &data, class_names, self.selection.min_score).context("--detections")?;
         for note in &detections.notes {
@@ -71,8 +76,40 @@ impl Voc {
             model: None,
             times_ms: BTreeMap::from([("read".into(), read_ms), ("wall".into(), wall_ms)]),
         };
-        self.print(console, &scores.report(protocol, provenance))?;
+        let report = scores.report(protocol, provenance);
+        self.print(console, &report)?;
+        self.write_page(console, &data, &detections, &scores, &report)?;
         Ok(Outcome::All)
+    }
+
+    /// The folder of the image files, if it was given.
+    pub fn images(&self) -> Option<&Path> {
+        self.page.images()
+    }
+
+    /// Makes sure, before the work, that a page can be written if one is wanted.
+    ///
+    /// # Errors
+    /// When its folder cannot be written to.
+    pub fn prepare_page(&self) -> Result<()> {
+        self.page.prepare()
+    }
+
+    /// Writes the page about a result, if one is wanted.
+    ///
+    /// # Errors
+    /// When the detections cannot be matched in COCO's way, or the page not be written.
+    pub fn write_page(
+        &self,
+        console: &Console,
+        data: &VocData,
+        detections: &Detections,
+        scores: &Scores,
+        report: &Report,
+    ) -> Result<()> {
+        let beside = data.root.join("JPEGImages");
+        let beside = beside.is_dir().then_some(beside);
+        self.page.write(console, beside, |gallery| report::voc::page(data, detections, scores, report, gallery))
     }
 
     /// The data set.

@@ -113,11 +113,11 @@ impl Evaluation {
         eval.params.cat_ids.sort_unstable();
         eval.params.img_ids = options.images.clone().unwrap_or_default();
         eval.evaluate().with_context(|| data.path.display().to_string())?;
-        Ok(Self::accumulate(kind, eval))
+        Ok(Self::accumulated(kind, eval))
     }
 
     /// Computes the figures of an evaluator that has matched.
-    fn accumulate(kind: Kind, mut eval: COCOeval) -> Self {
+    pub(crate) fn accumulated(kind: Kind, mut eval: COCOeval) -> Self {
         eval.accumulate();
         Self { kind, figures: figures::all(&eval), eval }
     }

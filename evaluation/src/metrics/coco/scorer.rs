@@ -21,6 +21,7 @@ pub struct Scorer<'a> {
     detections: Vec<Annotation>,
     categories: HashMap<CategoryId, Counts>,
     counts: Counts,
+    seen: Vec<u64>,
 }
 
 impl<'a> Scorer<'a> {
@@ -49,6 +50,7 @@ impl<'a> Scorer<'a> {
             detections: Vec::new(),
             categories: selected.map(|id| (id, none)).collect(),
             counts: none,
+            seen: Vec::new(),
         })
     }
 
@@ -61,6 +63,7 @@ impl<'a> Scorer<'a> {
         let image = self.data.coco.get_img(image_id).context("the image is not in the data set")?;
         self.images.push(image.clone());
         self.counts.images += 1;
+        self.seen.push(image_id);
         for id in self.data.coco.get_ann_ids_for_img(image_id) {
             if let Some(object) = self.data.coco.get_ann(*id)
                 && self.data.coco.get_cat(object.category_id).is_some()
@@ -74,6 +77,11 @@ impl<'a> Scorer<'a> {
             self.detections.push(detection);
         }
         if self.images.len() >= GROUP { self.flush() } else { Ok(()) }
+    }
+
+    /// The images that have come so far.
+    pub fn seen(&self) -> &[u64] {
+        &self.seen
     }
 
     fn count(&mut self, category: u64, place: fn(&mut Counts) -> &mut usize) {
@@ -106,7 +114,7 @@ impl<'a> Scorer<'a> {
         self.flush()?;
         let images = self.counts.images;
         self.categories.values_mut().for_each(|one| one.images = images);
-        let evaluation = |(kind, stream): (Kind, StreamingEval)| Evaluation::accumulate(kind, stream.finalize());
+        let evaluation = |(kind, stream): (Kind, StreamingEval)| Evaluation::accumulated(kind, stream.finalize());
         let evaluations = self.streams.into_iter().map(evaluation).collect();
         Ok((evaluations, (self.counts, self.categories)))
     }

@@ -96,13 +96,18 @@ impl Detections {
                 bail!("--classes: the data set has no class `{word}`{hint}");
             }
         }
-        let selected = protocol.selection.of((0..data.images.len()).collect());
-        let seen = |index: &usize| self.seen.as_ref().is_none_or(|seen| seen.contains(index));
-        let images: HashSet<usize> = selected.into_iter().filter(seen).collect();
+        let images = self.images(data, protocol);
         let classes = evaluate(data, self, &images, protocol.iou_threshold);
         let wanted = |name: &String| protocol.classes.is_empty() || protocol.classes.contains(name);
         let (names, classes) = data.classes.iter().cloned().zip(classes).filter(|(name, _)| wanted(name)).unzip();
         Ok(Scores { classes, names, images: images.len() })
+    }
+
+    /// The images that take part, as indices.
+    pub fn images(&self, data: &VocData, protocol: &Protocol) -> HashSet<usize> {
+        let selected = protocol.selection.of((0..data.images.len()).collect());
+        let seen = |index: &usize| self.seen.as_ref().is_none_or(|seen| seen.contains(index));
+        selected.into_iter().filter(seen).collect()
     }
 }
 

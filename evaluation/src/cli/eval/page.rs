@@ -1,0 +1,64 @@
+//! `--report`: the page about an evaluation.
+
+use crate::cli::console::Console;
+use crate::report::data::Page;
+use crate::report::{self, Gallery};
+use anyhow::{Context, Result};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Problems with images that are told one by one.
+const TOLD: usize = 3;
+
+#[derive(Debug, Args)]
+pub(super) struct PageOptions {
+    /// Write a page about the result into DIR: figures, curves, errors, and the worst images.
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    report: Option<PathBuf>,
+    /// How many of the worst images the page shows.
+    #[arg(long, value_name = "N", default_value_t = 24, help_heading = "Output", requires = "report")]
+    report_images: u16,
+    /// Folder of the image files [default: beside the annotations, as COCO's and VOC's folders are].
+    #[arg(long, value_name = "DIR")]
+    images: Option<PathBuf>,
+}
+
+impl PageOptions {
+    /// Whether there is to be a page.
+    pub fn is_wanted(&self) -> bool {
+        self.report.is_some()
+    }
+
+    /// The folder of the image files, if it was given.
+    pub fn images(&self) -> Option<&Path> {
+        self.images.as_deref()
+    }
+
+    /// Makes sure, before the work, that the page can be written.
+    pub fn prepare(&self) -> Result<()> {
+        let Some(folder) = &self.report else { return Ok(()) };
+        crate::output::make_folder(folder).with_context(|| format!("--report {}", folder.display()))
+    }
+
+    /// Writes the page that `make` makes, if one is wanted. `beside` is where the image files are if nobody says it.
+    pub fn write(
+        &self,
+        console: &Console,
+        beside: Option<PathBuf>,
+        make: impl FnOnce(Gallery) -> Result<(Page, Vec<String>)>,
+    ) -> Result<()> {
+        let Some(folder) = &self.report else { return Ok(()) };
+        let images = self.images.clone().or(beside);
+        let gallery = Gallery { images: images.as_deref(), count: usize::from(self.report_images) };
+        let (page, problems) = make(gallery).context("--report")?;
+        for problem in problems.iter().take(TOLD) {
+            console.note(format_args!("{problem}; the page shows it without its image"));
+        }
+        if problems.len() > TOLD {
+            console.note(format_args!("… and {} more images", problems.len() - TOLD));
+        }
+        let path = report::write(folder, &page).context("--report")?;
+        console.note(format_args!("the report is {}", path.display()));
+        Ok(())
+    }
+}

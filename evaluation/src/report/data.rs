@@ -1,0 +1,249 @@
+//! What the page shows, as it is embedded in it.
+
+use crate::metrics::provenance::Provenance;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A report: one page.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Page {
+    /// The protocol: `COCO`, `VOC`.
+    pub protocol: &'static str,
+    /// What was evaluated, in a few words.
+    pub title: String,
+    /// Amounts, such as images and objects.
+    pub counts: Vec<(&'static str, usize)>,
+    /// What was asked for and what it was made from, for the page's end.
+    pub facts: Vec<(&'static str, String)>,
+    /// Milliseconds per stage.
+    pub times_ms: BTreeMap<String, f64>,
+    /// Whether a network ran, so that the stages before the metrics are worth a chart.
+    pub model: bool,
+    /// Names of the classes; all others are indices into it.
+    pub classes: Vec<String>,
+    /// What was compared: boxes, masks.
+    pub views: Vec<View>,
+    /// The images of the galleries.
+    pub pictures: Vec<Picture>,
+}
+
+/// Everything about one kind of comparison.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct View {
+    /// `Boxes`, `Masks`.
+    pub name: &'static str,
+    /// The figures at the top, the first one first.
+    pub headline: Vec<Headline>,
+    /// The table of classes.
+    pub table: Table,
+    /// Precision at recalls 0, 0.01, …, 1.
+    pub curves: Vec<Curve>,
+    /// Average precision and recall by the size of objects.
+    pub by_size: Vec<Bar>,
+    /// Average precision by the overlap that is asked for.
+    pub by_iou: Vec<(f64, Option<f64>)>,
+    /// What the errors cost.
+    pub errors: Vec<ErrorShare>,
+    /// Which class was taken for which.
+    pub confusion: Confusion,
+    /// Whether scores mean what they say; a sentence where nothing can be said.
+    pub calibration: Result<Calibration, String>,
+    /// The score at which precision and recall balance best (F1), over all classes.
+    pub operating_point: f64,
+    /// The worst images, worst first.
+    pub gallery: Vec<Item>,
+    /// What is to be known about the figures of this view.
+    pub note: &'static str,
+}
+
+/// A figure at the top.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Headline {
+    /// Its name: `AP`.
+    pub name: String,
+    /// What it says, in a few words.
+    pub about: String,
+    /// 0 to 1; none where nothing can be said.
+    pub value: Option<f64>,
+}
+
+/// A table with a row per class.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Table {
+    /// The columns behind the name.
+    pub columns: Vec<Column>,
+    /// A row per class: class, values.
+    pub rows: Vec<(usize, Vec<Option<f64>>)>,
+}
+
+/// A column of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Column {
+    /// Its heading.
+    pub name: &'static str,
+    /// Whether its values are parts of one and not whole numbers.
+    pub part: bool,
+}
+
+/// Curves of one class, or of all.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Curve {
+    /// The class; none for the mean over all.
+    pub class: Option<usize>,
+    /// Name and precisions, 101 of them; empty where the class has no objects.
+    pub lines: Vec<(String, Vec<f64>)>,
+}
+
+/// Two figures for one size.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Bar {
+    /// The size in words.
+    pub name: &'static str,
+    /// Average precision.
+    pub ap: Option<f64>,
+    /// Average recall.
+    pub ar: Option<f64>,
+}
+
+/// What one kind of error costs, after TIDE (Bolya et al., 2020).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ErrorShare {
+    /// The kind.
+    pub kind: Kind,
+    /// How much the average precision at 0.5 would rise without errors of this kind.
+    pub delta_ap: f64,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// What became of a detection or an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// It found an object.
+    Correct,
+    /// It lies well on an object of another class.
+    WrongClass,
+    /// It lies badly on an object of its class.
+    Location,
+    /// Both of these.
+    ClassAndLocation,
+    /// Its object had been found.
+    Duplicate,
+    /// There is nothing.
+    Background,
+    /// An object that was not found.
+    Missed,
+    /// It counts for nothing: a crowd, a difficult object.
+    Ignored,
+}
+
+/// Which class was taken for which, at the operating point.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Confusion {
+    /// The classes shown, those that are confused most; the last row and column are those of nothing.
+    pub classes: Vec<usize>,
+    /// How many classes are left out.
+    pub left_out: usize,
+    /// Rows are what is there, columns what was found.
+    pub rows: Vec<Vec<u64>>,
+    /// Detections below this score do not count.
+    pub min_score: f64,
+}
+
+/// Whether scores mean what they say.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Calibration {
+    /// Expected calibration error.
+    pub ece: f64,
+    /// `[mean score, part that is right, detections]` of each tenth that has any.
+    pub bins: Vec<(f64, f64, usize)>,
+}
+
+/// An image of the gallery.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Picture {
+    /// Its file name.
+    pub name: String,
+    /// Its size in pixels, in which boxes are given.
+    pub size: (u32, u32),
+    /// A data URI, unless the file is not there.
+    pub uri: Option<String>,
+}
+
+/// What was found in an image of the gallery.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Item {
+    /// Index into [`Page::pictures`].
+    pub picture: usize,
+    /// What is there.
+    pub objects: Vec<ObjectMark>,
+    /// What was found, best first.
+    pub detections: Vec<DetectionMark>,
+}
+
+/// An object, drawn dashed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ObjectMark {
+    /// Its class.
+    pub class: usize,
+    /// `[x, y, width, height]`.
+    pub bbox: [f64; 4],
+    /// The outline of its mask: an SVG path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The score of the detection that found it.
+    pub found: Option<f64>,
+    /// Whether it counts for nothing.
+    pub ignored: bool,
+}
+
+/// A detection, drawn solid.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DetectionMark {
+    /// Its class.
+    pub class: usize,
+    /// `[x, y, width, height]`.
+    pub bbox: [f64; 4],
+    /// The outline of its mask: an SVG path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Its confidence.
+    pub score: f64,
+    /// What became of it.
+    pub kind: Kind,
+    /// Its overlap with the object that decides about it.
+    pub iou: f64,
+}
+
+/// What a page says of where it comes from.
+pub fn facts(provenance: &Provenance) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("Program", format!("vovdet {}", provenance.vovdet)),
+        ("Metrics", provenance.metrics.clone()),
+        ("Annotations", provenance.annotations.path.display().to_string()),
+    ];
+    if let Some(file) = &provenance.detections {
+        facts.push(("Detections", file.path.display().to_string()));
+    }
+    if let Some(model) = &provenance.model {
+        let hash = model.weights.sha256.as_ref().map_or(String::new(), |hash| format!(" (SHA-256 {hash})"));
+        facts.push(("Weights", format!("{}{hash}", model.weights.path.display())));
+        let plain = if model.plain { ", without fast paths" } else { "" };
+        let threads = if model.threads == 1 { "thread" } else { "threads" };
+        facts.push((
+            "Network",
+            format!(
+                "libtorch {}, {}, {}{plain}, {} {threads}, batches of {}",
+                model.libtorch, model.device, model.precision, model.threads, model.batch
+            ),
+        ));
+    }
+    facts
+}
+
+/// Rounds for the page: it shows fewer digits than this keeps.
+pub fn rounded(value: f64, digits: i32) -> f64 {
+    let scale = 10_f64.powi(digits);
+    (value * scale).round() / scale
+}

@@ -1,0 +1,105 @@
+//! The page itself: a template, its style and script, and the data, all in one file.
+
+use super::data::Page;
+use crate::output;
+use anyhow::{Context, Result};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest, Sha256};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The page's name in its folder.
+pub const FILE: &str = "index.html";
+
+const TEMPLATE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+const SCRIPTS: [&str; 3] = [include_str!("page.js"), include_str!("charts.js"), include_str!("gallery.js")];
+
+/// Writes the page into a folder, whole or not at all; returns where it lies.
+///
+/// # Errors
+/// When the folder cannot be written to.
+pub fn write(folder: &Path, page: &Page) -> Result<PathBuf> {
+    let path = folder.join(FILE);
+    let text = html(page)?;
+    output::make_folder(folder).with_context(|| folder.display().to_string())?;
+    output::write_file::<io::Error>(&path, |file| file.write_all(text.as_bytes()))
+        .with_context(|| path.display().to_string())?;
+    Ok(path)
+}
+
+/// The page as text.
+fn html(page: &Page) -> Result<String> {
+    let script = format!("'use strict';\n{}", SCRIPTS.concat());
+    // A `<` occurs in texts only, so that no name can end the element or begin a comment.
+    let data = serde_json::to_string(page)?.replace('<', "\\u003c");
+    let policy = format!(
+        "default-src 'none'; img-src data:; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
+        hash(STYLE),
+        hash(&script)
+    );
+    let title = page.title.replace('&', "&amp;").replace('<', "&lt;");
+    let parts = [("{policy}", &policy), ("{title}", &title), ("{style}", &STYLE.to_owned()), ("{data}", &data), ("{script}", &script)];
+    let mut text = String::with_capacity(TEMPLATE.len() + data.len() + script.len() + STYLE.len() + 1024);
+    let mut rest = TEMPLATE;
+    for (mark, value) in parts {
+        let (before, after) = rest.split_once(mark).with_context(|| format!("the page's template has no {mark}"))?;
+        text.extend([before, value]);
+        rest = after;
+    }
+    Ok(text + rest)
+}
+
+/// How a content security policy names a script or style.
+fn hash(text: &str) -> String {
+    format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(text.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use serde_json::Value;
+
+    fn page(name: &str) -> Page {
+        Page {
+            protocol: "COCO",
+            title: name.into(),
+            counts: Vec::new(),
+            facts: Vec::new(),
+            times_ms: [("wall".into(), 1.5)].into(),
+            model: false,
+            classes: vec![name.into()],
+            views: Vec::new(),
+            pictures: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_name_stays_a_name() {
+        for name in ["</script><script>alert(1)</script>", "<!--<script>", "{script}{data}", "a & b\u{2028}\"'\\"] {
+            let text = html(&page(name)).unwrap();
+            let (_, after) = text.split_once("type=\"application/json\">").unwrap();
+            let (data, after) = after.split_once("</script>").unwrap();
+            let data: Value = serde_json::from_str(data).unwrap();
+            assert_eq!(data["classes"][0], name);
+            assert_eq!(data["times_ms"]["wall"], 1.5);
+            // What follows is the page's own script and the end, whatever the name is.
+            assert!(after.trim_start().starts_with("<script>'use strict'"), "{after:.60}");
+            assert_eq!(text.matches("<script").count(), 2, "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_fetched_and_nothing_is_parsed_as_html() {
+        let text = html(&page("x")).unwrap();
+        assert!(text.contains("default-src 'none'"));
+        for word in ["http://", "https://", "innerHTML", "@import", "url(", "eval(", "document.write"] {
+            let found: Vec<_> = text.match_indices(word).map(|(at, _)| &text[at..(at + 40).min(text.len())]).collect();
+            // The name of SVG's elements is no address.
+            assert!(found.iter().all(|place| place.starts_with("http://www.w3.org/2000/svg")), "{found:?}");
+        }
+    }
+}
