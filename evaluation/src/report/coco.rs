@@ -80,7 +80,12 @@ fn view(evaluation: &Evaluation, analysis: &Analysis, report: &Report, point: f6
         let iou = figure.iou.map_or("IoU 0.50 to 0.95".into(), |iou| format!("IoU {iou:.2}"));
         let size = if figure.size == "all" { String::new() } else { format!(", {} objects", figure.size) };
         let limit = if figure.precision { String::new() } else { format!(", at most {} detections", limits[figure.limit]) };
-        Headline { name: figure.name.into(), about: format!("Average {what}, {iou}{size}{limit}"), value: known(*value) }
+        // AR1, AR10 and AR100 are named after limits that may be others.
+        let name = match figure.size {
+            "all" if !figure.precision => format!("AR{}", limits[figure.limit]),
+            _ => figure.name.into(),
+        };
+        Headline { name, about: format!("Average {what}, {iou}{size}{limit}"), value: known(*value) }
     };
     let row = |(index, (_, class)): (usize, (&str, &crate::metrics::coco::ClassReport))| {
         let figures = class.figures(kind);

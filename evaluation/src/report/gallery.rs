@@ -11,22 +11,26 @@ use std::collections::{BTreeMap, HashMap};
 const DRAWN: usize = 300;
 
 /// Images in which most went wrong, worst first: missed objects, and wrong detections by their score, at a score of at
-/// least `min_score`. Images without errors are left out.
+/// least `min_score`; among equals, wrong detections below it. Images without any error are left out.
 pub fn worst(analysis: &Analysis, count: usize, min_score: f64) -> Vec<u64> {
-    let mut losses: BTreeMap<u64, f64> = BTreeMap::new();
+    let mut losses: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
     for (cell, row) in analysis.cells() {
         let (matched, ignored) = (cell.dt_matched.row(row), cell.dt_ignore.row(row));
-        let counted = (0..cell.dt_ids.len()).filter(|d| !ignored[*d] && cell.dt_scores[*d] >= min_score);
-        let (right, wrong): (Vec<_>, Vec<_>) = counted.partition(|d| matched[*d]);
-        let missed = cell.num_gt_in_denominator().saturating_sub(right.len());
-        let loss = missed as f64 + wrong.iter().map(|d| cell.dt_scores[*d]).sum::<f64>();
-        if loss > 0.0 {
-            *losses.entry(cell.image_id).or_default() += loss;
+        let loss = losses.entry(cell.image_id).or_default();
+        let mut missed = cell.num_gt_in_denominator();
+        for (d, score) in cell.dt_scores.iter().enumerate().filter(|(d, _)| !ignored[*d]) {
+            match (matched[d], *score >= min_score) {
+                (true, true) => missed = missed.saturating_sub(1),
+                (true, false) => {}
+                (false, true) => loss.0 += score,
+                (false, false) => loss.1 += score,
+            }
         }
+        loss.0 += missed as f64;
     }
-    let mut order: Vec<(u64, f64)> = losses.into_iter().collect();
+    let mut order: Vec<_> = losses.into_iter().filter(|(_, loss)| loss.0 > 0.0 || loss.1 > 0.0).collect();
     // Stable: images that are equally bad come by their ids.
-    order.sort_by(|a, b| b.1.total_cmp(&a.1));
+    order.sort_by(|(_, a), (_, b)| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)));
     order.into_iter().take(count).map(|(image, _)| image).collect()
 }
 

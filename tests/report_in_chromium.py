@@ -1,0 +1,264 @@
+"""The page of `vovdet eval --report` in a real browser, driven over the DevTools protocol: Python's standard library alone.
+
+    python tests/report_in_chromium.py target/release/vovdet [--pictures DIR] [--page FILE ...]
+
+A small data set is made whose outcome is known, and its page is looked at: nothing is fetched, nothing lands in the console,
+sorting and filtering do what they say, by mouse and by keyboard, in both colour schemes and at a phone's width. Figures are
+compared with `--json`. `--page` adds pages that are only opened, and `--pictures` keeps screenshots of all.
+Without Chromium (`chromium`, `google-chrome`, … or $CHROMIUM) it says that it is skipped.
+"""
+
+import argparse, base64, json, os, shutil, signal, subprocess, sys, tempfile, time
+from pathlib import Path
+
+NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"]
+EVIL = "</script><img src=x onerror=window.hacked=1>"
+
+
+class Browser:
+    """One tab; messages go through a pipe, each ended by a zero byte."""
+
+    def __init__(self, program, folder):
+        # The browser reads from descriptor 3 and writes to 4.
+        theirs_in, self.out = os.pipe()
+        self.inp, theirs_out = os.pipe()
+        args = [program, "--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu", "--no-sandbox",
+                "--disable-dev-shm-usage", "--hide-scrollbars", "--force-color-profile=srgb", f"--user-data-dir={folder}"]
+
+        def descriptors():
+            a, b = os.dup(theirs_in), os.dup(theirs_out)
+            os.dup2(a, 3), os.dup2(b, 4)
+
+        self.process = subprocess.Popen(args, preexec_fn=descriptors, close_fds=False, start_new_session=True,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.close(theirs_in), os.close(theirs_out)
+        self.rest, self.count, self.session, self.events = b"", 0, None, []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ["Page", "Runtime", "Log", "Network"]:
+            self.call(f"{domain}.enable")
+
+    def message(self):
+        while b"\0" not in self.rest:
+            read = os.read(self.inp, 1 << 20)
+            if not read:
+                sys.exit("the browser ended")
+            self.rest += read
+        text, self.rest = self.rest.split(b"\0", 1)
+        return json.loads(text)
+
+    def call(self, method, **params):
+        self.count += 1
+        message = {"id": self.count, "method": method, "params": params}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self.out, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self.message()
+            if answer.get("id") == self.count:
+                if "error" in answer:
+                    sys.exit(f"{method}: {answer['error']}")
+                return answer["result"]
+            self.events.append(answer)
+
+    def open(self, path):
+        self.events = []
+        self.call("Page.navigate", url=Path(path).resolve().as_uri())
+        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
+            self.events.append(self.message())
+
+    def js(self, text):
+        result = self.call("Runtime.evaluate", expression=text, returnByValue=True)
+        if "exceptionDetails" in result:
+            sys.exit(f"{text}: {result['exceptionDetails']}")
+        return result["result"].get("value")
+
+    def key(self, key):
+        codes = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, ""), "Home": (36, "")}
+        code, text = codes[key]
+        common = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **common)
+
+    def click(self, selector):
+        x, y = self.js(f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}});"
+                       "const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()")
+        for kind in ["mousePressed", "mouseReleased"]:
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def choose(self, selector, value):
+        self.js(f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.value = {json.dumps(value)};"
+                "e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true})); })()")
+
+    def scheme(self, name):
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+
+    def width(self, width, height=900, scale=1):
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=width < 500)
+
+    def picture(self, path, whole=True):
+        image = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(base64.b64decode(image["data"]))
+
+    def complaints(self):
+        """Console errors, exceptions, and everything that was asked for beside the page itself."""
+        found = []
+        for event in self.events:
+            method, params = event.get("method"), event.get("params", {})
+            if method == "Runtime.exceptionThrown" or (method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert")):
+                found.append(params)
+            if method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
+                found.append(params["entry"])
+            if method == "Network.requestWillBeSent" and not params["request"]["url"].startswith("data:") and params["type"] != "Document":
+                found.append(params["request"]["url"])
+        return found
+
+    def end(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def data_set(folder):
+    """Four images of which everything is known, and the detections in them."""
+    (folder / "images").mkdir()
+    names = ["a.ppm", "b.ppm", "c.ppm", "d<i>.ppm"]
+    for index, name in enumerate(names):
+        (folder / "images" / name).write_bytes(b"P6 160 120 255\n" + bytes([40 + 40 * index, 90, 120]) * 160 * 120)
+    left, right = [10, 10, 50, 60], [90, 30, 50, 60]
+    truth = [(1, 1, left), (1, 2, right), (2, 2, left), (3, 1, left), (4, 3, left)]
+    found = [(1, 1, left, 0.9), (2, 1, left, 0.8), (3, 1, left, 0.7), (3, 1, [12, 12, 50, 60], 0.6), (4, 3, left, 0.95), (4, 3, right, 0.85)]
+    data = {
+        "images": [{"id": i + 1, "file_name": name, "width": 160, "height": 120} for i, name in enumerate(names)],
+        "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}, {"id": 3, "name": EVIL}],
+        "annotations": [{"id": i + 1, "image_id": image, "category_id": kind, "bbox": box, "area": box[2] * box[3], "iscrowd": 0}
+                        for i, (image, kind, box) in enumerate(truth)],
+    }
+    results = [{"image_id": image, "category_id": kind, "bbox": box, "score": score} for image, kind, box, score in found]
+    (folder / "truth.json").write_text(json.dumps(data))
+    (folder / "found.json").write_text(json.dumps(results))
+
+
+def check(what, found, expected):
+    if found != expected:
+        sys.exit(f"FAILED: {what}\n  found    {found}\n  expected {expected}")
+    print(f"ok: {what}")
+
+
+def look(browser, figures, pictures):
+    rows = "[...document.querySelectorAll('#classes tbody th')].map((e) => e.textContent)"
+    tiles = "[...document.querySelectorAll('#gallery .name')].map((e) => e.textContent).sort()"
+    strong = "[...document.querySelectorAll('#gallery g:not(.faint) > title')].map((e) => e.textContent).sort()"
+    sorts = "[...document.querySelectorAll('#classes th[aria-sort]')].map((e) => [e.textContent, e.getAttribute('aria-sort')])"
+
+    check("nothing in the console, nothing fetched", browser.complaints(), [])
+    check("the first figure is that of --json", browser.js("document.querySelector('#headline b').textContent"), f"{figures['bbox'][0]:.3f}")
+    check("names are texts", browser.js("[window.hacked, document.images.length, document.querySelectorAll('script').length]"), [None, 0, 2])
+    check("classes come in the data set's order", browser.js(rows), ["cat", "dog", EVIL])
+
+    ap = {name: each["bbox"][0] for name, each in figures["per_class"].items()}
+    order = sorted(ap, key=ap.get)
+    assert len(set(ap.values())) == 3, ap
+    browser.click("#classes thead th:nth-child(4) button")
+    check("a click on AP sorts, best first", [browser.js(rows), browser.js(sorts)], [order[::-1], [["AP", "descending"]]])
+    browser.key("Enter")
+    check("the heading keeps the focus, and Enter turns the order", [browser.js(rows), browser.js(sorts)], [order, [["AP", "ascending"]]])
+    browser.click("#classes thead th:nth-child(1) button")
+    check("a click on Class sorts by name", browser.js(rows), sorted(ap))
+    browser.choose("#find-class", "O")
+    check("Find keeps what it finds", browser.js(rows), [name for name in sorted(ap) if "o" in name.lower()])
+    browser.choose("#find-class", "")
+
+    # Least score 0 shows everything.
+    browser.choose("#gallery-score", "0")
+    check("the gallery holds the images with errors", browser.js(tiles), ["a.ppm", "b.ppm", "c.ppm", "d<i>.ppm"])
+    for kind, expected in [("wrong_class", ["b.ppm"]), ("duplicate", ["c.ppm"]), ("background", ["d<i>.ppm"]), ("missed", ["a.ppm", "b.ppm"])]:
+        browser.choose("#gallery-kind", kind)
+        check(f"kind {kind}", browser.js(tiles), expected)
+    browser.choose("#gallery-kind", "error")
+    browser.choose("#gallery-class", "1")
+    check("class dog", [browser.js(tiles), browser.js(strong)], [["a.ppm", "b.ppm"], ["dog, missed", "dog, missed"]])
+    browser.choose("#gallery-class", "0")
+    check("class cat", browser.js(strong), ["cat 0.60: duplicate, IoU 0.87", "cat 0.80: wrong class, IoU 1.00"])
+    browser.choose("#gallery-kind", "missed")
+    check("cats that are missed", [browser.js(tiles), browser.js("document.querySelector('#gallery-count').textContent")], [[], "0 of 4 images"])
+    browser.choose("#gallery-score", "0.75")
+    check("a higher score misses the cat that was found at 0.70", browser.js(tiles), ["c.ppm"])
+    browser.choose("#gallery-class", ""), browser.choose("#gallery-kind", ""), browser.choose("#gallery-score", "0")
+
+    browser.js("document.querySelector('#gallery button').focus()")
+    browser.key("Enter")
+    check("Enter enlarges an image", browser.js("document.querySelector('dialog').open"), True)
+    browser.key("Escape")
+    check("Escape closes it and the focus is back", browser.js("[document.querySelector('dialog').open, document.activeElement.getAttribute('aria-label').startsWith('Enlarge')]"), [False, True])
+
+    browser.js("document.activeElement.blur(); scrollTo(0, 0)")
+    reached = set()
+    for _ in range(60):
+        browser.key("Tab")
+        reached.add(browser.js("document.activeElement.id || document.activeElement.textContent || document.activeElement.getAttribute('aria-label')"))
+    wanted = {"theme", "curve-class", "find-class", "classes", "Class", "AP", "confusion", "gallery-class", "gallery-kind", "gallery-score"}
+    check("Tab reaches every control", wanted - reached, set())
+    check("and shows where it is", browser.js("(() => { document.querySelector('#theme').focus(); return getComputedStyle(document.activeElement).outlineStyle; })()"), "solid")
+
+    light = "(() => { const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/[0-9.]+/g).map(Number); return r + g + b > 384; })()"
+    for scheme, expected in [("dark", False), ("light", True)]:
+        browser.scheme(scheme)
+        check(f"the system's colours, {scheme}", browser.js(light), expected)
+    browser.click("#theme"), browser.click("#theme")
+    check("the button overrides them", browser.js(light), False)
+    browser.click("#theme")
+    for width in [375, 320]:
+        browser.width(width)
+        check(f"nothing is wider than a phone's {width} pixels", browser.js("document.documentElement.scrollWidth"), width)
+    browser.width(1280)
+    check("still nothing in the console", browser.complaints(), [])
+
+
+def shots(browser, pictures, name):
+    """Screenshots of the page that is open."""
+    if not pictures:
+        return
+    for scheme in ["light", "dark"]:
+        browser.scheme(scheme)
+        for device, width, scale in [("wide", 1280, 1), ("phone", 375, 2)]:
+            browser.width(width, 900, scale)
+            time.sleep(0.3)
+            browser.picture(pictures / f"{name}_{device}_{scheme}.png")
+    browser.width(1280)
+    browser.scheme("light")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("program", type=Path)
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--page", type=Path, nargs="*", default=[])
+    args = parser.parse_args()
+    chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not chromium:
+        print("skipped: there is no Chromium")
+        return
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        folder = Path(folder)
+        data_set(folder)
+        command = [args.program.resolve(), "eval", "coco", "--annotations", "truth.json", "--detections", "found.json", "--report", "out", "--json"]
+        ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+        browser = Browser(chromium, folder / "profile")
+        try:
+            browser.width(1280)
+            browser.scheme("light")
+            browser.open(folder / "out/index.html")
+            look(browser, json.loads(ran.stdout), args.pictures)
+            shots(browser, args.pictures, "made")
+            for page in args.page:
+                browser.open(page)
+                check(f"{page}: nothing in the console, nothing fetched", browser.complaints(), [])
+                shots(browser, args.pictures, page.resolve().parent.name)
+        finally:
+            browser.end()
+    print("all is well")
+
+
+if __name__ == "__main__":
+    main()
