@@ -1,6 +1,6 @@
 //! What the page shows of an evaluator that has matched and accumulated.
 
-use super::data::{Bar, Calibration, Confusion, Curve, ErrorShare, Kind, rounded};
+use super::data::{Bar, Calibration, Confusion, Curve, ErrorShare, Kind, Line, rounded};
 use crate::metrics::coco::Figures;
 use anyhow::{Context, Result};
 use hotcoco::{AccumulatedEval, COCOeval, EvalImg};
@@ -11,7 +11,7 @@ pub const RIGHT: f64 = 0.5;
 /// Overlap below which a detection lies on nothing, as in TIDE.
 pub const NOTHING: f64 = 0.1;
 /// Classes that a confusion matrix shows.
-const CONFUSED: usize = 12;
+const CONFUSED: usize = 20;
 /// Parts into which scores are put.
 const BINS: usize = 10;
 
@@ -41,7 +41,9 @@ impl Analysis<'_> {
             let line = |(name, thresholds): &(String, Vec<usize>)| {
                 let point = |r| self.mean(acc, thresholds, r, slots.clone());
                 let points: Option<Vec<f64>> = (0..acc.shape.r).map(point).collect();
-                (name.clone(), points.unwrap_or_default())
+                let points = points.unwrap_or_default();
+                let ap = average(&points).map(|ap| rounded(ap, 5));
+                Line { name: name.clone(), points: points.iter().map(|p| rounded(*p, 4)).collect(), ap }
             };
             Curve { class, lines: lines.iter().map(line).collect() }
         };
@@ -68,7 +70,7 @@ impl Analysis<'_> {
                 }
             }
         }
-        (sum.1 > 0).then(|| rounded(sum.0 / f64::from(sum.1), 4))
+        (sum.1 > 0).then(|| sum.0 / f64::from(sum.1))
     }
 
     /// Average precision at each threshold.
@@ -76,7 +78,7 @@ impl Analysis<'_> {
         let acc = self.accumulated()?;
         let at = |(t, iou): (usize, &f64)| {
             let points: Option<Vec<f64>> = (0..acc.shape.r).map(|r| self.mean(acc, &[t], r, 0..acc.shape.k)).collect();
-            (rounded(*iou, 2), points.map(|points| rounded(points.iter().sum::<f64>() / points.len() as f64, 4)))
+            (rounded(*iou, 2), points.and_then(|points| average(&points)).map(|ap| rounded(ap, 5)))
         };
         Ok(self.eval.params.iou_thrs.iter().enumerate().map(at).collect())
     }
@@ -162,6 +164,11 @@ impl Analysis<'_> {
         // Rounded down, so that the best score itself is still above it.
         (best.1 * 1000.0).floor() / 1000.0
     }
+}
+
+/// The mean; none of nothing.
+fn average(points: &[f64]) -> Option<f64> {
+    (!points.is_empty()).then(|| points.iter().sum::<f64>() / points.len() as f64)
 }
 
 /// Average precision and recall by size, from the 12 figures.

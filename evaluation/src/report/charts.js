@@ -19,27 +19,32 @@ function frame({ width, height, left, bottom, right = 10, top = 8, xs, ys, x, y,
   return { svg, px, py };
 }
 
+/** A drawing as wide as its place, so that its texts have the size of the page's; on a screen only, print scales it. */
+function space(id, usual, ratio) {
+  const width = Math.max(240, at(id).clientWidth || usual);
+  return { width, height: Math.max(170, Math.round(width * ratio)) };
+}
+
 const FIFTHS = [0, 0.2, 0.4, 0.6, 0.8, 1];
 const path = (points) => points.map(([x, y], i) => `${i ? 'L' : 'M'}${x.toFixed(1)} ${y.toFixed(1)}`).join('');
 
 function curves() {
   const chosen = at('curve-class').value;
   const curve = view.curves.find((each) => String(each.class) === chosen) ?? view.curves[0];
-  const known = curve.lines.filter(([, points]) => points.length > 0);
+  const known = curve.lines.filter(({ points }) => points.length > 0);
   if (known.length === 0) {
     at('curves').replaceChildren(h('p', { class: 'about' }, 'There are no objects of this class.'));
     return;
   }
-  const area = (points) => points.reduce((sum, p) => sum + p, 0) / points.length;
-  const label = `Precision over recall. ${known.map(([name, points]) => `${name}: AP ${figure(area(points))}, precision ` +
+  const label = `Precision over recall. ${known.map(({ name, points, ap }) => `${name}: AP ${figure(ap)}, precision ` +
     `${figure(points[25], 2)} at recall 0.25, ${figure(points[50], 2)} at 0.5, ${figure(points[75], 2)} at 0.75`).join('. ')}`;
-  const { svg, px, py } = frame({ width: 720, height: 430, left: 34, bottom: 40, top: 26, xs: FIFTHS, ys: FIFTHS, x: 'recall', y: 'precision', label });
-  known.forEach(([name, points], index) => {
+  const { svg, px, py } = frame({ ...space('curves', 720, 0.6), left: 34, bottom: 40, top: 26, xs: FIFTHS, ys: FIFTHS, x: 'recall', y: 'precision', label });
+  known.forEach(({ name, points, ap }, index) => {
     const line = points.map((p, i) => [px(i / (points.length - 1)), py(p)]);
-    svg.append(s('path', { class: 'curve', d: path(line), stroke: LINES[index] }, s('title', {}, `${name}: AP ${figure(area(points))}`)));
+    svg.append(s('path', { class: 'curve', d: path(line), stroke: LINES[index] }, s('title', {}, `${name}: AP ${figure(ap)}`)));
   });
-  const key = known.map(([name, points], index) =>
-    h('li', {}, h('i', { vars: { background: LINES[index] } }), `${name}, AP ${figure(area(points))}`));
+  const key = known.map(({ name, ap }, index) =>
+    h('li', {}, h('i', { vars: { background: LINES[index] } }), `${name}, AP ${figure(ap)}`));
   at('curves').replaceChildren(svg, h('ul', { class: 'key' }, ...key));
 }
 
@@ -47,7 +52,7 @@ function byIou() {
   const known = view.by_iou.filter(([, ap]) => ap !== null);
   if (known.length === 0) { at('by-iou').replaceChildren(h('p', { class: 'about' }, 'There are no objects.')); return; }
   const label = `Average precision by overlap: ${known.map(([iou, ap]) => `${figure(ap)} at ${figure(iou, 2)}`).join(', ')}`;
-  const { svg, px: x, py } = frame({ width: 340, height: 190, left: 30, bottom: 36, top: 14, xs: [0.5, 0.65, 0.8, 0.95], ys: [0, 0.5, 1], x: 'IoU', y: '', label });
+  const { svg, px: x, py } = frame({ ...space('by-iou', 340, 0.56), left: 30, bottom: 36, top: 14, xs: [0.5, 0.65, 0.8, 0.95], ys: [0, 0.5, 1], x: 'IoU', y: '', label });
   svg.append(s('path', { class: 'curve', d: path(known.map(([iou, ap]) => [x(iou), py(ap)])), stroke: LINES[0] }));
   for (const [iou, ap] of known)
     svg.append(s('circle', { cx: x(iou), cy: py(ap), r: 3.5, fill: LINES[0] }, s('title', {}, `${figure(ap)} at IoU ${figure(iou, 2)}`)));
@@ -83,7 +88,7 @@ function calibration() {
   if (view.calibration.Err) { at('calibration').replaceChildren(h('p', { class: 'about' }, view.calibration.Err)); return; }
   const { ece, bins } = view.calibration.Ok;
   const label = `Part that is right by score: ${bins.map(([score, right, n]) => `${figure(right, 2)} of ${plural(n, 'detection')} around ${figure(score, 2)}`).join(', ')}`;
-  const { svg, px, py } = frame({ width: 340, height: 230, left: 30, bottom: 36, top: 22, xs: [0, 0.5, 1], ys: [0, 0.5, 1], x: 'score', y: 'part that is right', label });
+  const { svg, px, py } = frame({ ...space('calibration', 340, 0.68), left: 30, bottom: 36, top: 22, xs: [0, 0.5, 1], ys: [0, 0.5, 1], x: 'score', y: 'part that is right', label });
   svg.append(s('line', { class: 'ideal', x1: px(0), y1: py(0), x2: px(1), y2: py(1) }));
   const most = Math.max(...bins.map(([, , n]) => n), 1);
   svg.append(s('path', { class: 'curve', d: path(bins.map(([score, right]) => [px(score), py(right)])), stroke: LINES[0] }));
@@ -113,14 +118,19 @@ function speed() {
       page.model ? 'Time per image; stages overlap, so they add up to more than the whole.' : 'Saved detections; no network ran.'));
 }
 
+/** What depends on the width of its place. */
+function drawings() {
+  curves();
+  byIou();
+  calibration();
+}
+
 function charts() {
   const before = at('curve-class').value;
   const classes = view.curves.map((curve) => [String(curve.class), curve.class === null ? 'All, mean' : className(curve.class)]);
   options(at('curve-class'), classes, classes.some(([value]) => value === before) ? before : 'null');
-  curves();
-  byIou();
+  drawings();
   bySize();
   errors();
-  calibration();
   speed();
 }

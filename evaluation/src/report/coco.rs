@@ -11,15 +11,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 const COLUMNS: [Column; 6] = [
-    Column { name: "Objects", part: false },
-    Column { name: "Detections", part: false },
     Column { name: "AP", part: true },
     Column { name: "AP50", part: true },
     Column { name: "AP75", part: true },
     Column { name: "AR", part: true },
+    Column { name: "Objects", part: false },
+    Column { name: "Detections", part: false },
 ];
 
-/// Which of the 12 figures the columns behind the counts are.
+/// Which of the 12 figures the first columns are.
 const COLUMN_FIGURES: [usize; 4] = [0, 1, 2, 8];
 
 /// Makes the page of a report. The evaluations must hold their matches, which those of a [`super::super::metrics::coco::Scorer`]
@@ -102,7 +102,7 @@ fn view(
         let figures = class.figures(kind);
         let counts = [Some(class.objects as f64), Some(class.detections as f64)];
         let parts = COLUMN_FIGURES.iter().map(|at| figures.and_then(|figures| known(figures[*at])));
-        (index, counts.into_iter().chain(parts).collect())
+        (index, parts.chain(counts).collect())
     };
     Ok(View {
         name: if kind == Kind::Bbox { "Boxes" } else { "Masks" },

@@ -36,7 +36,7 @@ pub struct View {
     pub headline: Vec<Headline>,
     /// The table of classes.
     pub table: Table,
-    /// Precision at recalls 0, 0.01, …, 1.
+    /// Precision over recall.
     pub curves: Vec<Curve>,
     /// Average precision and recall by the size of objects.
     pub by_size: Vec<Bar>,
@@ -90,8 +90,19 @@ pub struct Column {
 pub struct Curve {
     /// The class; none for the mean over all.
     pub class: Option<usize>,
-    /// Name and precisions, 101 of them; empty where the class has no objects.
-    pub lines: Vec<(String, Vec<f64>)>,
+    /// One per overlap.
+    pub lines: Vec<Line>,
+}
+
+/// A curve.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Line {
+    /// The overlap that it is at.
+    pub name: String,
+    /// Precision at recalls 0, 0.01, …, 1; empty where there are no objects.
+    pub points: Vec<f64>,
+    /// The average precision that belongs to it.
+    pub ap: Option<f64>,
 }
 
 /// Two figures for one size.

@@ -103,6 +103,9 @@ function start() {
   at('close').addEventListener('click', () => at('large').close());
   at('large').addEventListener('click', (event) => { if (event.target === at('large')) at('large').close(); });
   render();
+  let width = innerWidth;
+  // A phone's address bar changes the height all the time.
+  addEventListener('resize', () => { if (innerWidth !== width) { width = innerWidth; drawings(); } });
 }
 
 start();

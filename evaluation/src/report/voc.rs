@@ -5,12 +5,12 @@
 
 use super::analysis::{Analysis, by_size};
 use super::coco::{extent, selection};
-use super::data::{Column, Curve, Headline, Page, Table, View, facts, rounded};
+use super::data::{Column, Curve, Headline, Line, Page, Table, View, facts, rounded};
 use super::gallery;
 use super::pictures::{self, Gallery, Wanted};
 use crate::data::voc::{VocData, VocImage};
 use crate::metrics::coco::{Evaluation, Kind};
-use crate::metrics::voc::{Class, Detections, Report, Scores};
+use crate::metrics::voc::{Class, ClassReport, Detections, Report, Scores};
 use anyhow::{Context, Result};
 use hotcoco::{Annotation, COCO, Category, Dataset, Image};
 use std::collections::HashMap;
@@ -20,12 +20,12 @@ use std::path::Path;
 const MAX_DETS: [usize; 3] = [1, 10, 10_000];
 
 const COLUMNS: [Column; 6] = [
+    Column { name: "AP 2007", part: true },
+    Column { name: "AP area", part: true },
+    Column { name: "Recall", part: true },
     Column { name: "Objects", part: false },
     Column { name: "Difficult", part: false },
     Column { name: "Detections", part: false },
-    Column { name: "Recall", part: true },
-    Column { name: "AP 2007", part: true },
-    Column { name: "AP area", part: true },
 ];
 
 /// Recalls at which curves are sampled: 0, 0.01, …, 1.
@@ -63,15 +63,15 @@ pub fn page(
     ];
     let headline =
         headline.into_iter().map(|(name, about, value)| Headline { name: name.into(), about, value: known(value) });
-    let row = |(index, (_, class)): (usize, (&str, &crate::metrics::voc::ClassReport))| {
+    let row = |(index, (_, class)): (usize, (&str, &ClassReport))| {
         let counts = [class.objects, class.difficult, class.detections].map(|n| Some(n as f64));
-        (index, counts.into_iter().chain([class.recall, class.ap_2007, class.ap_area].map(known)).collect())
+        (index, [class.ap_2007, class.ap_area, class.recall].map(known).into_iter().chain(counts).collect())
     };
     let view = View {
         name: "Boxes",
         headline: headline.collect(),
         table: Table { columns: COLUMNS.to_vec(), rows: report.per_class.iter().enumerate().map(row).collect() },
-        curves: curves(&scores.classes, iou),
+        curves: curves(&scores.classes, report),
         by_size: by_size(&evaluation.figures),
         by_iou: analysis.by_iou()?,
         errors: analysis.errors()?,
@@ -108,19 +108,20 @@ pub fn page(
     Ok((page, problems))
 }
 
-/// Precision over recall of every class, and their mean.
-fn curves(classes: &[Class], iou: f64) -> Vec<Curve> {
-    let name = format!("IoU over {iou}");
+/// Precision over recall of every class, and their mean, each with the area under it that the report has.
+fn curves(classes: &[Class], report: &Report) -> Vec<Curve> {
     let sampled: Vec<Vec<f64>> = classes.iter().map(sampled).collect();
     let real: Vec<_> = sampled.iter().filter(|points| !points.is_empty()).collect();
-    let mean = (0..RECALLS).map(|r| real.iter().map(|points| points[r]).sum::<f64>() / real.len() as f64);
-    let mean = if real.is_empty() { Vec::new() } else { mean.map(|value| rounded(value, 4)).collect() };
-    let all = Curve { class: None, lines: vec![(name.clone(), mean)] };
-    let each = sampled.into_iter().enumerate().map(|(class, points)| {
-        let points = points.into_iter().map(|value| rounded(value, 4)).collect();
-        Curve { class: Some(class), lines: vec![(name.clone(), points)] }
-    });
-    std::iter::once(all).chain(each).collect()
+    let mean = |r| real.iter().map(|points: &&Vec<f64>| points[r]).sum::<f64>() / real.len() as f64;
+    let mean = if real.is_empty() { Vec::new() } else { (0..RECALLS).map(mean).collect() };
+    let curve = |class, points: &[f64], ap: Option<f64>| {
+        let name = format!("IoU over {}", report.protocol.iou_threshold);
+        let points = points.iter().map(|value| rounded(*value, 4)).collect();
+        Curve { class, lines: vec![Line { name, points, ap: ap.map(|ap| rounded(ap, 5)) }] }
+    };
+    let each = sampled.iter().zip(report.per_class.iter()).enumerate();
+    let each = each.map(|(index, (points, (_, class)))| curve(Some(index), points, class.ap_area));
+    std::iter::once(curve(None, &mean, report.map_area)).chain(each).collect()
 }
 
 /// The best precision at each recall or beyond it; nothing for a class without objects.

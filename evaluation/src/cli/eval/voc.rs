@@ -74,7 +74,11 @@ impl Voc {
             annotations: FileRef::unhashed(&self.root),
             detections: Some(if path.is_dir() { FileRef::unhashed(path) } else { FileRef::of(path)? }),
             model: None,
-            times_ms: BTreeMap::from([("read".into(), read_ms), ("wall".into(), wall_ms)]),
+            times_ms: BTreeMap::from([
+                ("read".into(), read_ms),
+                ("evaluate".into(), ((wall_ms - read_ms) * 1e3).round() / 1e3),
+                ("wall".into(), wall_ms),
+            ]),
         };
         let report = scores.report(protocol, provenance);
         self.print(console, &report)?;
