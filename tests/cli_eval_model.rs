@@ -141,6 +141,46 @@ fn shares_put_together_are_the_whole() {
 }
 
 #[test]
+fn the_page_of_a_run_is_that_of_its_saved_detections() {
+    let data = Data::new();
+    fs::remove_file(data.path("images/12.png")).unwrap();
+    let ran = data.eval(&["--save-detections", "found.json", "--report", "run"]);
+    assert!(ran.code == 1 && ran.err.contains("run/index.html"), "{}", ran.err);
+    // The second image was not seen, so its objects are none that were missed.
+    let kept: Value = serde_json::from_str(&read(&data.path("found.json"))).unwrap();
+    let truth: Value = serde_json::from_str(&read(&data.path("instances.json"))).unwrap();
+    let seen =
+        |list: &str| truth[list].as_array().unwrap().iter().filter(|e| e["id"] != 12 && e["image_id"] != 12).cloned();
+    let truth = json!({"images": Value::from_iter(seen("images")), "annotations": Value::from_iter(seen("annotations")),
+        "categories": truth["categories"]});
+    fs::write(data.path("seen.json"), truth.to_string()).unwrap();
+    assert!(kept.as_array().unwrap().iter().all(|found| found["image_id"] != 12));
+    let mut command = vovdet(["eval", "coco", "--annotations", "seen.json", "--detections", "found.json"]);
+    command.args(["--images", "images", "--report", "saved"]).current_dir(data.folder.path());
+    assert_eq!(run(command).code, 0);
+    let page = |folder: &str| -> Value {
+        let text = read(&data.path(folder).join("index.html"));
+        let (_, after) = text.split_once("type=\"application/json\">").unwrap();
+        serde_json::from_str(after.split_once("</script>").unwrap().0).unwrap()
+    };
+    let (of_run, of_saved) = (page("run"), page("saved"));
+    for part in ["counts", "classes", "views", "pictures"] {
+        assert_eq!(of_run[part], of_saved[part], "{part}");
+    }
+    assert!(of_run["pictures"][0]["uri"].as_str().unwrap().starts_with("data:image/jpeg;base64,"));
+    assert!(of_run["times_ms"]["network"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn what_cannot_be_had_is_said_before_the_model_runs() {
+    let data = Data::new();
+    data.eval(&["--min-score", "0.5"]).fails_with(2, &["--min-score", "--score"]);
+    // The cache is a file, so nothing can be kept there, and a page needs the detections.
+    fs::write(data.path("cache"), "").unwrap();
+    data.eval(&["--report", "page"]).fails_with(2, &["cannot be kept", "cache"]);
+}
+
+#[test]
 fn images_that_are_missing_or_broken_are_left_out_and_told() {
     let data = Data::new();
     fs::remove_file(data.path("images/12.png")).unwrap();

@@ -50,7 +50,7 @@ impl Coco {
             return self.saved.run(console);
         }
         let start = Instant::now();
-        self.saved.prepare_page()?;
+        self.saved.prepare_run()?;
         let data = self.saved.data(console)?;
         let images = match self.saved.images() {
             Some(folder) => folder.to_path_buf(),
@@ -74,7 +74,8 @@ impl Coco {
             };
             json_line(id, &detections.iter().filter_map(entry).collect::<Vec<_>>())
         };
-        let run = Run::new(&model, &self.run, &annotations, &protocol.selection, &images);
+        let run =
+            Run::new(&model, &self.run, &annotations, &protocol.selection, &images).keeping(self.saved.wants_page());
         let done = run.over(console, files, line, |line| scorer.add(line))?;
         if done.scored == 0 {
             bail!("no image could be evaluated");

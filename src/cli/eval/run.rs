@@ -29,6 +29,7 @@ pub struct Run<'a> {
     /// What decides about the detections.
     key: Map<String, Value>,
     journal: Option<PathBuf>,
+    must_keep: bool,
     images: &'a Path,
 }
 
@@ -71,7 +72,13 @@ impl<'a> Run<'a> {
                 cache_folder().map(|folder| folder.join(&name[..16]).with_extension("jsonl"))
             }
         };
-        Self { model, options, key, journal, images }
+        let must_keep = options.save_detections.is_some();
+        Self { model, options, key, journal, must_keep, images }
+    }
+
+    /// The same run; with `must`, detections that cannot be kept are an error before it begins.
+    pub fn keeping(self, must: bool) -> Self {
+        Self { must_keep: self.must_keep || must, ..self }
     }
 
     /// Sends every file through the detector. `line` makes the line that is kept of an image, `score` takes it; lines of
@@ -132,7 +139,12 @@ impl<'a> Run<'a> {
 
     /// The journal: that of an earlier run, or a new one; none where there is no place for one.
     fn open(&self, console: &Console, each: impl FnMut(&str, &Value) -> Result<()>) -> Result<Option<Journal>> {
-        let Some(path) = &self.journal else { return Ok(None) };
+        let Some(path) = &self.journal else {
+            if self.must_keep {
+                bail!("there is no folder to keep the detections in: say with --save-detections where they should lie");
+            }
+            return Ok(None);
+        };
         let opened = match self.options.resume {
             Some(_) => return Journal::resume(path, &self.key, each).map(Some),
             None => Journal::start(path, &self.key),
@@ -142,7 +154,7 @@ impl<'a> Run<'a> {
                 console.detail(format_args!("detections are kept in {}; --resume goes on with them", path.display()));
                 Ok(Some(journal))
             }
-            Err(error) if self.options.save_detections.is_some() => Err(error),
+            Err(error) if self.must_keep => Err(error.context("the detections cannot be kept")),
             Err(error) => {
                 console.note(format_args!("detections are not kept while they are found: {error:#}"));
                 Ok(None)

@@ -50,7 +50,7 @@ impl Voc {
             return self.saved.run(console, names.as_deref());
         }
         let start = Instant::now();
-        self.saved.prepare_page()?;
+        self.saved.prepare_run()?;
         let data = self.saved.data(console)?;
         let model = Loaded::new(console, &self.model, &self.run)?;
         let protocol = self.saved.protocol(&data);

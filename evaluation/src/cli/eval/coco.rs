@@ -144,12 +144,18 @@ impl Coco {
         self.page.images()
     }
 
-    /// Makes sure, before the work, that a page can be written if one is wanted.
+    /// Makes sure, before a model runs, that the options are for a run and that a page can be written if one is wanted.
     ///
     /// # Errors
-    /// When its folder cannot be written to.
-    pub fn prepare_page(&self) -> Result<()> {
+    /// When they are not, or its folder cannot be written to.
+    pub fn prepare_run(&self) -> Result<()> {
+        self.selection.refuse_min_score()?;
         self.page.prepare()
+    }
+
+    /// Whether a page is wanted.
+    pub fn wants_page(&self) -> bool {
+        self.page.is_wanted()
     }
 
     /// Writes the page about a run, if one is wanted. The run has kept its detections in `detections`, and `images` are
@@ -168,7 +174,7 @@ impl Coco {
         if !self.page.is_wanted() {
             return Ok(());
         }
-        let detections = detections.context("--report needs the detections; keep them with --save-detections")?;
+        let detections = detections.context("the detections were not kept")?;
         let results = data.results(RawResults::read(detections)?, None)?;
         let options = Options { images: Some(images), ..options(data, &report.protocol)? };
         let evaluations = coco::evaluate(data, &results, &report.protocol.iou, &options)?;

@@ -91,11 +91,12 @@ impl Voc {
         self.page.images()
     }
 
-    /// Makes sure, before the work, that a page can be written if one is wanted.
+    /// Makes sure, before a model runs, that the options are for a run and that a page can be written if one is wanted.
     ///
     /// # Errors
-    /// When its folder cannot be written to.
-    pub fn prepare_page(&self) -> Result<()> {
+    /// When they are not, or its folder cannot be written to.
+    pub fn prepare_run(&self) -> Result<()> {
+        self.selection.refuse_min_score()?;
         self.page.prepare()
     }
 
