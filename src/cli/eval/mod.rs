@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 Examples:
   vovdet eval coco --detections results.json --annotations instances_val2017.json
   vovdet eval coco --weights mask_rcnn.pth --images val2017 --annotations instances_val2017.json --json > a.json
-  vovdet eval voc --detections results/ --root VOC2007 --split test")]
+  vovdet eval voc --detections results/ --root VOC2007 --split test --report page/")]
 pub struct Eval {
     #[command(subcommand)]
     action: Action,
