@@ -10,11 +10,11 @@ pub use identify::identify;
 pub use report::{LoadReport, Mismatch, Missing};
 
 use crate::params::{ParamStore, Parameter};
-use crate::spec::{Class, Dialect, NormKind, NormSpec, SoftNms, Task};
+use crate::spec::{Class, Dialect, NormKind, NormSpec, ResizeRule, SoftNms, Task};
 use crate::{Error, Model, ModelSpec, Precision};
 use keys::Keys;
 use tch::{Device, Kind};
-use vovdet_pretrained::{Checkpoint, Dtype};
+use vovdet_pretrained::{Checkpoint, Dtype, catalogue};
 
 /// Key of the spec in the metadata of our own weight files.
 pub const SPEC_KEY: &str = "vovdet.spec";
@@ -177,7 +177,14 @@ fn finish_spec(
         spec.classes.iter_mut().zip(ids).for_each(|(class, id)| class.id = id);
     }
     let (score, limit) = match &mut spec.task {
-        Task::Classify { .. } => return Ok(spec),
+        Task::Classify { .. } => {
+            // torchvision's newer weights are for images that are resized to less, which no parameter tells.
+            let published = catalogue::of_file(checkpoint.source()).and_then(|entry| entry.short_side);
+            if let (Some(side), ResizeRule::CenterCrop { short, .. }) = (published, &mut spec.input.resize) {
+                *short = side;
+            }
+            return Ok(spec);
+        }
         Task::MaskRcnn(head) => (&mut head.post.score, &mut head.post.max_dets),
         Task::OneStage(head) => {
             head.post.soft_nms = options.soft_nms.or(head.post.soft_nms);
@@ -289,7 +296,25 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use vovdet_pretrained::{TensorData, write_safetensors};
+
+    /// torchvision 0.26: `ImageClassification(crop_size=224, resize_size=232)` of the V2 weights, 256 of the V1.
+    #[test]
+    fn published_classifiers_get_the_resize_that_their_publisher_tells() {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, side) in [("resnet50-11ad3fa6.pth", 232), ("resnet50-0676ba61.pth", 256), ("resnet50.pth", 256)] {
+            let path = folder.path().join(file);
+            let tensor = TensorData { name: "fc.bias", dtype: Dtype::F32, shape: &[1], bytes: vec![0; 4].into() };
+            write_safetensors(&path, &[tensor], &Default::default()).unwrap();
+            let checkpoint = Checkpoint::open(&path).unwrap();
+            let spec = ModelSpec::named("resnet50", None).unwrap();
+            let spec = finish_spec(spec, &checkpoint, &Keys::new(&checkpoint), &LoadOptions::default()).unwrap();
+            assert_eq!(spec.input.resize, ResizeRule::CenterCrop { short: side, crop: 224 }, "{file}");
+        }
+    }
 
     #[test]
     fn patterns() {

@@ -54,6 +54,9 @@ pub struct Entry {
     /// By how much its length may differ from `bytes`: published sizes are rounded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<u64>,
+    /// The short side to which a classifier's images are resized before the central crop, where it is not 256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short_side: Option<u32>,
     /// The data and the schedule of its training.
     pub trained_on: String,
     /// What its publisher measured.
@@ -170,6 +173,12 @@ pub fn entries() -> &'static [Entry] {
 /// The entry of this name, or the default entry of the model of this name.
 pub fn find(name: &str) -> Option<&'static Entry> {
     entries().iter().find(|entry| entry.name == name).or_else(|| default_of(name, None))
+}
+
+/// The entry whose file has this name, wherever it lies.
+pub fn of_file(path: &str) -> Option<&'static Entry> {
+    let name = std::path::Path::new(path).file_name()?;
+    entries().iter().find(|entry| entry.file.as_str() == name)
 }
 
 /// The entry that the bare name of a model stands for. With a `dialect`, one that follows it: the default if it does,
