@@ -89,6 +89,8 @@ class Browser:
     def choose(self, selector, value):
         self.js(f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.value = {json.dumps(value)};"
                 "e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true})); })()")
+        # The gallery is drawn with the next frame.
+        self.call("Runtime.evaluate", expression="new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))", awaitPromise=True)
 
     def scheme(self, name):
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
@@ -169,6 +171,9 @@ def look(browser, figures, pictures):
     check("Find keeps what it finds", browser.js(rows), [name for name in sorted(ap) if "o" in name.lower()])
     browser.choose("#find-class", "")
 
+    check("at first the score is the one where F1 is best", browser.js("document.querySelector('#gallery-score-value').textContent"), "0.700")
+    check("at it the cat that it found is found", browser.js("[...document.querySelectorAll('#gallery .errors')].map((e) => e.textContent).sort()"),
+          ["1 background", "1 missed", "1 wrong class1 missed", "no errors at this score"])
     # Least score 0 shows everything.
     browser.choose("#gallery-score", "0")
     check("the gallery holds the images with errors", browser.js(tiles), ["a.ppm", "b.ppm", "c.ppm", "d<i>.ppm"])
@@ -177,9 +182,9 @@ def look(browser, figures, pictures):
         check(f"kind {kind}", browser.js(tiles), expected)
     browser.choose("#gallery-kind", "error")
     browser.choose("#gallery-class", "1")
-    check("class dog", [browser.js(tiles), browser.js(strong)], [["a.ppm", "b.ppm"], ["dog, missed", "dog, missed"]])
+    check("class dog", [browser.js(tiles), browser.js(strong)], [["a.ppm", "b.ppm"], ["\u2068dog\u2069, missed", "\u2068dog\u2069, missed"]])
     browser.choose("#gallery-class", "0")
-    check("class cat", browser.js(strong), ["cat 0.60: duplicate, IoU 0.87", "cat 0.80: wrong class, IoU 1.00"])
+    check("class cat", browser.js(strong), ["\u2068cat\u2069 0.60: duplicate, IoU 0.87", "\u2068cat\u2069 0.80: wrong class, IoU 1.00"])
     browser.choose("#gallery-kind", "missed")
     check("cats that are missed", [browser.js(tiles), browser.js("document.querySelector('#gallery-count').textContent")], [[], "0 of 4 images"])
     browser.choose("#gallery-score", "0.75")

@@ -99,6 +99,25 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes sure that a folder for results can be made, or is there, and can be written to; leaves nothing behind.
+///
+/// # Errors
+/// When it cannot.
+pub fn try_folder(folder: &Path) -> io::Result<()> {
+    let there = folder.ancestors().find(|path| path.as_os_str().is_empty() || path.exists());
+    let there = there.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !there.is_dir() {
+        return Err(io::Error::other(format!("{} is a file and not a folder", there.display())));
+    }
+    let cannot = |error: io::Error| {
+        let reason = io::Error::from(error.kind());
+        io::Error::new(error.kind(), format!("nothing can be written to {}: {reason}", there.display()))
+    };
+    let (Unfinished { path, .. }, _) = Unfinished::beside(&there.join("probe")).map_err(cannot)?;
+    Unfinished::forget(&path);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -119,5 +138,8 @@ mod tests {
         make_folder(&folder.path().join("x/y")).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
         assert!(make_folder(&path).is_err());
+        try_folder(&folder.path().join("p/q")).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "a trial leaves nothing");
+        assert!(try_folder(&path).is_err() && try_folder(&path.join("inner")).is_err());
     }
 }

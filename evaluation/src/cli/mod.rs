@@ -55,6 +55,14 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// The outcome of two things of which the first gave a result.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        if other == Self::All { self } else { Self::Part }
+    }
+}
+
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         Self::from(match outcome {

@@ -1,7 +1,8 @@
 //! What the page shows of an evaluator that has matched and accumulated.
 
 use super::data::{Bar, Calibration, Confusion, Curve, ErrorShare, Kind, Line, rounded};
-use crate::metrics::coco::Figures;
+use super::outcome;
+use crate::metrics::coco::{self, Evaluation, Figures};
 use anyhow::{Context, Result};
 use hotcoco::{AccumulatedEval, COCOeval, EvalImg};
 use std::collections::HashMap;
@@ -15,15 +16,25 @@ const CONFUSED: usize = 20;
 /// Parts into which scores are put.
 const BINS: usize = 10;
 
+/// What the evaluator says of an image and a category over all sizes, and the row of [`RIGHT`] in it.
+pub type Cell<'a> = (&'a EvalImg, usize);
+
 /// An evaluator, and the page's index of each category.
 pub struct Analysis<'a> {
     /// The evaluator.
     pub eval: &'a COCOeval,
     /// Category ids to places in the page's list of classes.
     pub classes: &'a HashMap<u64, usize>,
+    /// Whether masks were compared.
+    pub masks: bool,
 }
 
-impl Analysis<'_> {
+impl<'a> Analysis<'a> {
+    /// Looks at an evaluation that holds its matches.
+    pub fn new(evaluation: &'a Evaluation, classes: &'a HashMap<u64, usize>) -> Self {
+        Self { eval: evaluation.inner(), classes, masks: evaluation.kind == coco::Kind::Segm }
+    }
+
     fn accumulated(&self) -> Result<&AccumulatedEval> {
         self.eval.accumulated().context("the evaluation has not been accumulated")
     }
@@ -86,10 +97,11 @@ impl Analysis<'_> {
     /// What the errors cost, after TIDE.
     pub fn errors(&self) -> Result<Vec<ErrorShare>> {
         let tide = self.eval.tide_errors(RIGHT, NOTHING)?;
+        let counts = outcome::counts(self);
         let share = |(name, kind): (&str, Kind)| ErrorShare {
             kind,
             delta_ap: rounded(tide.delta_ap.get(name).copied().unwrap_or(0.0), 5),
-            count: tide.counts.get(name).copied().unwrap_or(0),
+            count: counts.get(&kind).copied().unwrap_or(0),
         };
         let kinds = [
             ("Cls", Kind::WrongClass),
@@ -123,24 +135,43 @@ impl Analysis<'_> {
         Confusion { rows: order.iter().map(row).collect(), classes, left_out, min_score }
     }
 
-    /// Whether scores mean what they say; a sentence where they are no parts of one.
+    /// Whether scores mean what they say; a sentence where that cannot be told.
     pub fn calibration(&self) -> Result<Calibration, String> {
-        let found = self.eval.calibration(BINS, RIGHT);
-        let found =
-            found.map_err(|_| "The scores are not all between 0 and 1, so they say nothing of how sure they are.")?;
+        if !self.scores_are_parts() {
+            return Err("The scores are not all between 0 and 1, so they say nothing of how sure they are.".into());
+        }
+        let found = self.eval.calibration(BINS, RIGHT).map_err(|error| error.to_string())?;
+        if found.bins.iter().all(|bin| bin.count == 0) {
+            return Err("There are no detections.".into());
+        }
         let bins = found.bins.iter().filter(|bin| bin.count > 0);
         let bins = bins.map(|bin| (rounded(bin.avg_confidence, 4), rounded(bin.avg_accuracy, 4), bin.count)).collect();
         Ok(Calibration { ece: rounded(found.ece, 4), bins })
     }
 
-    /// The cells of images and categories over all sizes, and the row of [`RIGHT`] in them.
-    pub fn cells(&self) -> impl Iterator<Item = (&EvalImg, usize)> {
-        let all = self.eval.params.all_area_range();
-        let row = self.eval.params.nearest_iou_thr_idx(RIGHT);
-        self.eval.eval_imgs().iter().flatten().filter(move |cell| cell.area_rng == all).map(move |cell| (cell, row))
+    /// Everything that was matched.
+    pub fn cells(&self) -> impl Iterator<Item = Cell<'a>> + use<'a> {
+        let eval = self.eval;
+        let all = eval.params.all_area_range();
+        let row = eval.params.nearest_iou_thr_idx(RIGHT);
+        eval.eval_imgs().iter().flatten().filter(move |cell| cell.area_rng == all).map(move |cell| (cell, row))
     }
 
-    /// The score at which all detections together have the best F1.
+    /// The same, image by image.
+    pub fn by_image(&self) -> HashMap<u64, Vec<Cell<'a>>> {
+        let mut images: HashMap<_, Vec<_>> = HashMap::new();
+        for cell in self.cells() {
+            images.entry(cell.0.image_id).or_default().push(cell);
+        }
+        images
+    }
+
+    /// Whether all scores lie between 0 and 1.
+    pub fn scores_are_parts(&self) -> bool {
+        self.cells().all(|(cell, _)| cell.dt_scores.iter().all(|score| (0.0..=1.0).contains(score)))
+    }
+
+    /// The score at which all detections together have the best F1; the least of all where none is right.
     pub fn operating_point(&self) -> f64 {
         let mut objects = 0;
         let mut answers = Vec::new();
@@ -151,7 +182,7 @@ impl Analysis<'_> {
         }
         answers.sort_by(|a: &(f64, bool), b| b.0.total_cmp(&a.0));
         let mut right = 0_usize;
-        let mut best = (0.0, 0.0);
+        let mut best = (0.0, answers.last().map_or(0.0, |(least, _)| *least));
         for (index, (score, is_right)) in answers.iter().enumerate() {
             right += usize::from(*is_right);
             // Detections of one score are taken together.

@@ -33,7 +33,7 @@ function curves() {
   const curve = view.curves.find((each) => String(each.class) === chosen) ?? view.curves[0];
   const known = curve.lines.filter(({ points }) => points.length > 0);
   if (known.length === 0) {
-    at('curves').replaceChildren(h('p', { class: 'about' }, 'There are no objects of this class.'));
+    at('curves').replaceChildren(h('p', { class: 'about' }, curve.class === null ? 'There are no objects.' : 'There are no objects of this class.'));
     return;
   }
   const label = `Precision over recall. ${known.map(({ name, points, ap }) => `${name}: AP ${figure(ap)}, precision ` +

@@ -35,7 +35,7 @@ pub fn page(
 ) -> Result<(Page, Vec<String>)> {
     let classes: HashMap<u64, usize> =
         report.per_class.iter().enumerate().map(|(index, (_, class))| (class.id.0, index)).collect();
-    let analyses: Vec<_> = evaluations.iter().map(|e| (e, Analysis { eval: e.inner(), classes: &classes })).collect();
+    let analyses: Vec<_> = evaluations.iter().map(|e| (e, Analysis::new(e, &classes))).collect();
     let worst: Vec<(f64, Vec<u64>)> = analyses
         .iter()
         .map(|(_, analysis)| {
@@ -52,6 +52,7 @@ pub fn page(
     }
     let (pictures, problems) = pictures::read(ids.iter().map(|id| picture(data, *id, wanted.images)).collect());
     let counts = report.counts;
+    let counts_images = counts.images;
     let counts = [
         ("images", counts.images),
         ("objects", counts.objects),
@@ -68,6 +69,7 @@ pub fn page(
         times_ms: report.provenance.times_ms.clone(),
         model: report.provenance.model.is_some(),
         classes: report.per_class.iter().map(|(name, _)| name.to_owned()).collect(),
+        notes: left_out(report.protocol.selection.of(data.image_ids()).len(), counts_images).into_iter().collect(),
         views,
         pictures,
     };
@@ -115,8 +117,7 @@ fn view(
         confusion: analysis.confusion(point),
         calibration: analysis.calibration(),
         operating_point: point,
-        gallery: gallery::items(analysis, images, kind == Kind::Segm),
-        note: "",
+        gallery: gallery::items(analysis, images),
     })
 }
 
@@ -129,6 +130,13 @@ fn picture(data: &CocoData, id: u64, folder: Option<&Path>) -> Wanted {
         size: image.map(|image| (image.width, image.height)).filter(|(width, height)| *width > 0 && *height > 0),
         extent: extent(data.coco.get_ann_ids_for_img(id).iter().filter_map(|id| data.coco.get_ann(*id)?.bbox)),
     }
+}
+
+/// A sentence about images that were selected and not evaluated.
+pub(super) fn left_out(selected: usize, evaluated: usize) -> Option<String> {
+    let missing = selected.checked_sub(evaluated).filter(|n| *n > 0)?;
+    let (noun, verb) = if missing == 1 { ("image", "was") } else { ("images", "were") };
+    Some(format!("{missing} {noun} of {selected} {verb} left out: not there, or not to be read."))
 }
 
 /// A canvas on which all boxes lie.

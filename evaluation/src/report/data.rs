@@ -21,6 +21,8 @@ pub struct Page {
     pub model: bool,
     /// Names of the classes; all others are indices into it.
     pub classes: Vec<String>,
+    /// What is to be known before anything else, a sentence or two each.
+    pub notes: Vec<String>,
     /// What was compared: boxes, masks.
     pub views: Vec<View>,
     /// The images of the galleries.
@@ -52,8 +54,6 @@ pub struct View {
     pub operating_point: f64,
     /// The worst images, worst first.
     pub gallery: Vec<Item>,
-    /// What is to be known about the figures of this view.
-    pub note: &'static str,
 }
 
 /// A figure at the top.
@@ -121,7 +121,7 @@ pub struct Bar {
 pub struct ErrorShare {
     /// The kind.
     pub kind: Kind,
-    /// How much the average precision at 0.5 would rise without errors of this kind.
+    /// How much the average precision at 0.5 would rise without errors of this kind, by hotcoco.
     pub delta_ap: f64,
     /// How many there are.
     pub count: u64,
@@ -191,6 +191,8 @@ pub struct Item {
     pub objects: Vec<ObjectMark>,
     /// What was found, best first.
     pub detections: Vec<DetectionMark>,
+    /// Further detections that are too many to draw.
+    pub undrawn: usize,
 }
 
 /// An object, drawn dashed.

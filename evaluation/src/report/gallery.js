@@ -1,7 +1,10 @@
 // The gallery: images with objects and detections over each other, and what filters show of them.
 
+/** The least score of detections that are shown: where F1 is best until another is chosen, which the slider cannot always hit. */
+let least = 0;
+
 /** The class and kind that are asked for, and the least score of detections. */
-const filter = () => ({ class: at('gallery-class').value, kind: at('gallery-kind').value, score: Number(at('gallery-score').value) });
+const filter = () => ({ class: at('gallery-class').value, kind: at('gallery-kind').value, score: least });
 
 /** Everything in an image as it is at a score: objects first, then detections. */
 function marks(item, score) {
@@ -20,7 +23,7 @@ function fits(mark, { class: wanted, kind }) {
 }
 
 function describe(mark) {
-  const name = className(mark.class);
+  const name = isolated(className(mark.class));
   if (mark.object) return `${name}, ${{ missed: 'missed', found: 'found', ignored: 'not counted' }[mark.kind]}`;
   return `${name} ${figure(mark.score, 2)}: ${KINDS[mark.kind].toLowerCase()}, IoU ${figure(mark.iou, 2)}`;
 }
@@ -51,11 +54,16 @@ function picture(item, all, wanted) {
   return svg;
 }
 
+/** Errors that are told one by one beside an enlarged image. */
+const TOLD = 40;
+
 function enlarge(item, all, wanted) {
   at('large-title').textContent = page.pictures[item.picture].name;
   at('large-picture').replaceChildren(picture(item, all, wanted));
-  const shown = all.filter((mark) => fits(mark, wanted) && isError(mark.kind)).slice(0, 40).map(describe);
-  at('large-about').textContent = shown.join(' · ') || 'Nothing went wrong here.';
+  const shown = all.filter((mark) => fits(mark, wanted) && isError(mark.kind)).map(describe);
+  const more = shown.length > TOLD ? ` · … and ${plural(shown.length - TOLD, 'more error', 'more errors')}` : '';
+  const undrawn = item.undrawn > 0 ? ` ${plural(item.undrawn, 'further detection')} of lower scores ${item.undrawn === 1 ? 'is' : 'are'} not drawn.` : '';
+  at('large-about').textContent = (shown.slice(0, TOLD).join(' · ') + more || 'Nothing went wrong here.') + undrawn;
   at('large').showModal();
 }
 
@@ -64,17 +72,23 @@ function gallery() {
   const before = at('gallery-class').value;
   const list = [...names].sort((a, b) => className(a).localeCompare(className(b))).map((index) => [String(index), className(index)]);
   options(at('gallery-class'), [['', 'All'], ...list], list.some(([value]) => value === before) ? before : '');
-  at('gallery-score').value = view.operating_point;
-  at('gallery-section').hidden = view.gallery.length === 0;
+  const scores = view.gallery.flatMap((item) => item.detections.map(({ score }) => score));
+  const low = Math.floor(scores.reduce((a, b) => Math.min(a, b), 0));
+  const high = Math.ceil(scores.reduce((a, b) => Math.max(a, b), 1));
+  least = view.operating_point;
+  Object.assign(at('gallery-score'), { min: low, max: high, step: (high - low) / 100, value: least });
+  at('filters').hidden = at('legend').hidden = view.gallery.length === 0;
   show();
 }
 
 function show() {
   const wanted = filter();
-  at('gallery-score-value').textContent = figure(wanted.score, 2);
+  at('gallery-score-value').textContent = figure(wanted.score);
   const tiles = view.gallery.map((item) => ({ item, all: marks(item, wanted.score) }))
     .filter(({ all }) => (wanted.class === '' && wanted.kind === '') || all.some((mark) => fits(mark, wanted)));
   at('gallery-count').textContent = `${tiles.length} of ${plural(view.gallery.length, 'image')}`;
+  at('gallery-empty').hidden = tiles.length > 0;
+  at('gallery-empty').textContent = view.gallery.length === 0 ? 'Nothing went wrong in any image.' : 'No image shows this at this score.';
   at('gallery').replaceChildren(...tiles.map(({ item, all }) => {
     const { name } = page.pictures[item.picture];
     const errors = tally(all.filter((mark) => fits(mark, wanted)));
@@ -83,7 +97,7 @@ function show() {
       h('button', { type: 'button', 'aria-label': `Enlarge ${name}`, onclick: () => enlarge(item, all, wanted) },
         h('div', { class: 'frame' }, picture(item, all, wanted))),
       h('div', { class: 'name', title: name }, name),
-      h('p', { class: 'errors' }, ...(texts.length > 0 ? texts : [h('span', {}, 'no errors')])));
+      h('p', { class: 'errors' }, ...(texts.length > 0 ? texts : [h('span', {}, 'no errors at this score')])));
   }));
 }
 
@@ -98,7 +112,10 @@ function start() {
   theme();
   at('curve-class').addEventListener('change', curves);
   at('find-class').addEventListener('input', classes);
-  at('filters').addEventListener('input', show);
+  at('gallery-score').addEventListener('input', () => { least = Number(at('gallery-score').value); });
+  // Several moves of the slider within a frame are drawn once.
+  let waiting = 0;
+  at('filters').addEventListener('input', () => { waiting ||= requestAnimationFrame(() => { waiting = 0; show(); }); });
   at('filters').addEventListener('submit', (event) => event.preventDefault());
   at('close').addEventListener('click', () => at('large').close());
   at('large').addEventListener('click', (event) => { if (event.target === at('large')) at('large').close(); });

@@ -1,29 +1,32 @@
-//! The images in which most went wrong, and what became of every object and detection in them.
+//! The images in which most went wrong.
 
-use super::analysis::{Analysis, NOTHING, RIGHT};
-use super::data::{DetectionMark, Item, Kind, ObjectMark, rounded};
+use super::analysis::Analysis;
+use super::data::{DetectionMark, Item, ObjectMark, rounded};
+use super::outcome::{Found, Object, Outcome};
 use super::outline;
-use hotcoco::primitives::sim::{bbox_iou_flat, mask_iou_flat};
-use hotcoco::{Annotation, COCO, EvalImg, Rle};
-use std::collections::{BTreeMap, HashMap};
+use hotcoco::{Annotation, COCO};
+use std::collections::BTreeMap;
 
 /// Detections that are drawn in one image at most.
 const DRAWN: usize = 300;
 
 /// Images in which most went wrong, worst first: missed objects, and wrong detections by their score, at a score of at
-/// least `min_score`; among equals, wrong detections below it. Images without any error are left out.
+/// least `min_score`; among equals, wrong detections below it. Scores that are no parts of one weigh as one. Images
+/// without any error are left out.
 pub fn worst(analysis: &Analysis, count: usize, min_score: f64) -> Vec<u64> {
+    let weighed = analysis.scores_are_parts();
     let mut losses: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
     for (cell, row) in analysis.cells() {
         let (matched, ignored) = (cell.dt_matched.row(row), cell.dt_ignore.row(row));
         let loss = losses.entry(cell.image_id).or_default();
         let mut missed = cell.num_gt_in_denominator();
         for (d, score) in cell.dt_scores.iter().enumerate().filter(|(d, _)| !ignored[*d]) {
+            let weight = if weighed { *score } else { 1.0 };
             match (matched[d], *score >= min_score) {
                 (true, true) => missed = missed.saturating_sub(1),
                 (true, false) => {}
-                (false, true) => loss.0 += score,
-                (false, false) => loss.1 += score,
+                (false, true) => loss.0 += weight,
+                (false, false) => loss.1 += weight,
             }
         }
         loss.0 += missed as f64;
@@ -34,117 +37,42 @@ pub fn worst(analysis: &Analysis, count: usize, min_score: f64) -> Vec<u64> {
     order.into_iter().take(count).map(|(image, _)| image).collect()
 }
 
-/// What became of everything in `images`. `picture` are their places in the page's list.
-pub fn items(analysis: &Analysis, images: &[(u64, usize)], masks: bool) -> Vec<Item> {
-    let mut cells: HashMap<u64, Vec<(&EvalImg, usize)>> = images.iter().map(|(id, _)| (*id, Vec::new())).collect();
-    for (cell, row) in analysis.cells() {
-        if let Some(list) = cells.get_mut(&cell.image_id) {
-            list.push((cell, row));
-        }
-    }
-    images.iter().map(|(id, picture)| item(analysis, &cells[id], *picture, masks)).collect()
+/// What became of everything in `images`, which come with their places in the page's list of pictures.
+pub fn items(analysis: &Analysis, images: &[(u64, usize)]) -> Vec<Item> {
+    let cells = analysis.by_image();
+    images.iter().map(|(id, picture)| item(analysis, Outcome::new(analysis, &cells[id]), *picture)).collect()
 }
 
-/// A detection as the evaluator left it.
-struct Found<'a> {
-    annotation: &'a Annotation,
-    class: usize,
-    score: f64,
-    /// The object that it found.
-    object: Option<u64>,
-    ignored: bool,
-}
-
-fn item(analysis: &Analysis, cells: &[(&EvalImg, usize)], picture: usize, masks: bool) -> Item {
+fn item(analysis: &Analysis, outcome: Outcome, picture: usize) -> Item {
     let (truth, results) = (analysis.eval.coco_gt(), analysis.eval.coco_dt());
-    let mut objects = Vec::new();
-    let mut found = Vec::new();
-    for (cell, row) in cells {
-        let Some(&class) = analysis.classes.get(&cell.category_id) else { continue };
-        let mut finders = HashMap::new();
-        for (d, id) in cell.dt_ids.iter().enumerate() {
-            let Some(annotation) = results.get_ann(*id) else { continue };
-            let object = cell.dt_matched.row(*row)[d].then(|| cell.dt_matches.row(*row)[d]);
-            if let Some(object) = object {
-                finders.entry(object).or_insert(cell.dt_scores[d]);
-            }
-            let (score, ignored) = (cell.dt_scores[d], cell.dt_ignore.row(*row)[d]);
-            found.push(Found { annotation, class, score, object, ignored });
-        }
-        for (g, id) in cell.gt_ids.iter().enumerate() {
-            let Some(annotation) = truth.get_ann(*id) else { continue };
-            let found = finders.get(id).map(|score| rounded(*score, 4));
-            objects.push((annotation, class, found, cell.gt_ignore[g]));
-        }
-    }
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
-    found.truncate(DRAWN);
-    let real: Vec<_> = objects.iter().filter(|(_, _, _, ignored)| !ignored).collect();
-    let overlaps = overlaps(
-        (results, &found.iter().map(|found| found.annotation).collect::<Vec<_>>()),
-        (truth, &real.iter().map(|(annotation, ..)| *annotation).collect::<Vec<_>>()),
-        masks,
-    );
-    let mark = |(index, found): (usize, &Found)| {
-        let row = &overlaps[index * real.len()..(index + 1) * real.len()];
-        let (kind, iou) = kind(found, row, &real.iter().map(|(a, class, ..)| (a.id, *class)).collect::<Vec<_>>());
-        DetectionMark {
-            class: found.class,
-            bbox: pixels(results, found.annotation),
-            path: masks.then(|| outline::path(results, found.annotation)).flatten(),
-            score: rounded(found.score, 4),
-            kind,
-            iou: rounded(iou, 3),
-        }
+    let path = |coco: &COCO, annotation: &Annotation| analysis.masks.then(|| outline::path(coco, annotation)).flatten();
+    let object = |object: &Object| ObjectMark {
+        class: object.class,
+        bbox: pixels(truth, object.annotation),
+        path: path(truth, object.annotation),
+        found: object.found.map(|score| rounded(score, 4)),
+        ignored: object.ignored,
     };
-    let detections = found.iter().enumerate().map(mark).collect();
-    let object = |(annotation, class, found, ignored): &(&Annotation, usize, Option<f64>, bool)| ObjectMark {
-        class: *class,
-        bbox: pixels(truth, annotation),
-        path: masks.then(|| outline::path(truth, annotation)).flatten(),
-        found: *found,
-        ignored: *ignored,
+    let detection = |found: &Found| DetectionMark {
+        class: found.class,
+        bbox: pixels(results, found.annotation),
+        path: path(results, found.annotation),
+        score: rounded(found.score, 4),
+        kind: found.kind,
+        iou: rounded(found.iou, 3),
     };
-    Item { picture, objects: objects.iter().map(object).collect(), detections }
-}
-
-/// What became of a detection, and the overlap that says so. The order of the questions is TIDE's.
-fn kind(found: &Found, overlaps: &[f64], objects: &[(u64, usize)]) -> (Kind, f64) {
-    let best = |same: bool| {
-        let of_class = overlaps.iter().zip(objects).filter(|(_, (_, class))| (*class == found.class) == same);
-        of_class.map(|(overlap, _)| *overlap).fold(0.0, f64::max)
-    };
-    let (same, other) = (best(true), best(false));
-    match found.object {
-        _ if found.ignored => (Kind::Ignored, same),
-        Some(object) => {
-            let at = objects.iter().position(|(id, _)| *id == object);
-            (Kind::Correct, at.map_or(same, |at| overlaps[at]))
-        }
-        None if (NOTHING..=RIGHT).contains(&same) => (Kind::Location, same),
-        None if other >= RIGHT => (Kind::WrongClass, other),
-        None if same > RIGHT => (Kind::Duplicate, same),
-        None if other <= NOTHING => (Kind::Background, same.max(other)),
-        None => (Kind::ClassAndLocation, other),
+    Item {
+        picture,
+        objects: outcome.objects.iter().map(object).collect(),
+        detections: outcome.detections.iter().take(DRAWN).map(detection).collect(),
+        undrawn: outcome.detections.len().saturating_sub(DRAWN),
     }
 }
 
-/// Every detection with every object, row by row.
-fn overlaps(found: (&COCO, &[&Annotation]), objects: (&COCO, &[&Annotation]), masks: bool) -> Vec<f64> {
-    let crowds = vec![false; objects.1.len()];
-    if masks {
-        let rles = |(coco, list): (&COCO, &[&Annotation])| -> Vec<Rle> {
-            let empty = || Rle { h: 0, w: 0, counts: Vec::new() };
-            list.iter().map(|annotation| coco.ann_to_rle(annotation).unwrap_or_else(empty)).collect()
-        };
-        return mask_iou_flat(&rles(found), &rles(objects), &crowds);
-    }
-    let boxes = |list: &[&Annotation]| list.iter().map(|a| a.bbox.unwrap_or_default()).collect::<Vec<_>>();
-    bbox_iou_flat(&boxes(found.1), &boxes(objects.1), &crowds)
-}
-
-/// The box of an annotation, to a tenth of a pixel; that of its mask where it has none.
+/// The box of an annotation, to a tenth of a pixel; that of its mask where it has none. Sides that are less than nothing
+/// are nothing.
 fn pixels(coco: &COCO, annotation: &Annotation) -> [f64; 4] {
     let of_mask = || coco.ann_to_rle(annotation).map(|rle| hotcoco::mask::to_bbox(&rle));
-    annotation.bbox.or_else(of_mask).unwrap_or_default().map(|side| rounded(side, 1))
+    let [x, y, w, h] = annotation.bbox.or_else(of_mask).unwrap_or_default();
+    [x, y, w.max(0.0), h.max(0.0)].map(|side| rounded(side, 1))
 }

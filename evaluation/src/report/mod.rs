@@ -4,6 +4,7 @@ mod analysis;
 pub mod coco;
 pub mod data;
 mod gallery;
+mod outcome;
 mod outline;
 mod page;
 mod pictures;

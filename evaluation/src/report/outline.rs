@@ -1,26 +1,20 @@
 //! Outlines of masks as SVG paths.
 
-use hotcoco::{Annotation, COCO, mask};
+use hotcoco::{Annotation, COCO, Rle, mask};
 use std::fmt::Write;
 
 /// How far, in pixels, a point may lie from the line that replaces it.
 const TOLERANCE: f64 = 0.6;
 
-/// The outline of an annotation's mask, holes included; none where there is no mask.
+/// Most pixels of a mask's box that is outlined: a mask may claim any size.
+const PIXELS: usize = 1 << 26;
+
+/// The outline of an annotation's mask, holes included; none where there is no mask, or one of a size that cannot be.
 pub fn path(coco: &COCO, annotation: &Annotation) -> Option<String> {
     annotation.segmentation.as_ref()?;
-    let rle = coco.ann_to_rle(annotation)?;
-    let (height, width) = (rle.h as usize, rle.w as usize);
-    let [x, y, w, h] = mask::to_bbox(&rle).map(|side| side as usize);
-    if w == 0 || h == 0 {
-        return None;
-    }
-    let pixels = mask::decode(&rle);
-    let inside = |column: i64, row: i64| {
-        let (Ok(column), Ok(row)) = (usize::try_from(column), usize::try_from(row)) else { return false };
-        column < width && row < height && pixels[column * height + row] != 0
-    };
-    let rings = rings(&inside, [x as i64, y as i64, (x + w) as i64, (y + h) as i64]);
+    let part = Part::new(&coco.ann_to_rle(annotation)?)?;
+    let inside = |x: i64, y: i64| part.holds(x, y);
+    let rings = rings(&inside, [part.x, part.y, part.x + part.width, part.y + part.height]);
     let mut text = String::new();
     for ring in rings {
         let kept = simplified(&ring);
@@ -34,6 +28,48 @@ pub fn path(coco: &COCO, annotation: &Annotation) -> Option<String> {
         text.push('Z');
     }
     (!text.is_empty()).then_some(text)
+}
+
+/// The part of a mask that lies in its box.
+struct Part {
+    x: i64,
+    y: i64,
+    width: i64,
+    height: i64,
+    /// Column by column.
+    pixels: Vec<bool>,
+}
+
+impl Part {
+    fn new(rle: &Rle) -> Option<Self> {
+        let [x, y, w, h] = mask::to_bbox(rle).map(|side| side as usize);
+        let size = w.checked_mul(h).filter(|n| (1..=PIXELS).contains(n))?;
+        let mut pixels = vec![false; size];
+        let (mut at, rows) = (0_usize, rle.h as usize);
+        // Runs go down the columns, in turn outside and inside; one inside ends in its column or goes on in the next.
+        for (index, run) in rle.counts.iter().enumerate() {
+            let end = at.checked_add(*run as usize)?;
+            while index % 2 == 1 && at < end {
+                let (column, row) = (at / rows, at % rows);
+                let stop = (end - at).min(rows - row);
+                if (x..x + w).contains(&column) {
+                    let first = row.max(y).min(y + h) - y;
+                    let last = (row + stop).max(y).min(y + h) - y;
+                    pixels[(column - x) * h..][first..last].fill(true);
+                }
+                at += stop;
+            }
+            at = end;
+        }
+        Some(Self { x: x as i64, y: y as i64, width: w as i64, height: h as i64, pixels })
+    }
+
+    fn holds(&self, x: i64, y: i64) -> bool {
+        let (column, row) = (x - self.x, y - self.y);
+        let inside = (0..self.width).contains(&column) && (0..self.height).contains(&row);
+        // Not negative, and below the sizes that the pixels were made with.
+        inside && self.pixels[(column * self.height + row) as usize]
+    }
 }
 
 type Point = (i64, i64);
@@ -116,6 +152,8 @@ fn distance(point: Point, a: Point, b: Point) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     fn of(picture: &[&str]) -> Vec<Vec<Point>> {
@@ -144,6 +182,26 @@ mod tests {
             assert_eq!(rings.len(), pieces, "{picture:?}");
             assert_eq!(rings.iter().map(|ring| area(ring)).sum::<i64>(), 2 * pixels, "{picture:?}");
         }
+    }
+
+    /// pycocotools' `maskUtils.encode` of a picture in columns of 3: a run of 4 pixels goes over two of them.
+    #[test]
+    fn runs_go_on_in_the_next_column() {
+        let part = Part::new(&Rle { h: 3, w: 4, counts: vec![4, 4, 4] }).unwrap();
+        let row = |y| (0..4).map(|x| part.holds(x, y)).collect::<Vec<_>>();
+        assert_eq!(
+            [row(0), row(1), row(2)],
+            [[false, false, true, false], [false, true, true, false], [false, true, false, false]]
+        );
+        assert!(!part.holds(-1, 0) && !part.holds(1, 3));
+    }
+
+    #[test]
+    fn a_mask_may_claim_any_size() {
+        let huge = u32::MAX;
+        assert!(Part::new(&Rle { h: huge, w: huge, counts: vec![0, huge, huge, huge] }).is_none());
+        let small = Part::new(&Rle { h: huge, w: huge, counts: vec![5, 3, huge] }).unwrap();
+        assert_eq!((small.width, small.height, small.holds(0, 7), small.holds(0, 8)), (1, 3, true, false));
     }
 
     #[test]

@@ -22,6 +22,8 @@ const number = (n) => n.toLocaleString('en');
 const figure = (value, digits = 3) => (value === null || value === undefined ? '–' : value.toFixed(digits));
 const plural = (n, one, many = `${one}s`) => `${number(n)} ${n === 1 ? one : many}`;
 const className = (index) => page.classes[index];
+/** A name inside a sentence, whichever way it is read. */
+const isolated = (text) => `\u2068${text}\u2069`;
 
 const KINDS = {
   correct: 'Correct',
@@ -79,8 +81,8 @@ function headline() {
     h('div', { class: 'first' }, h('b', {}, figure(first.value)), h('span', {}, `${first.name}: ${first.about}`)),
     h('dl', {}, ...rest.map((each) =>
       h('div', { title: each.about }, h('dt', {}, each.name), h('dd', {}, figure(each.value))))));
-  at('note').textContent = view.note;
-  at('note').hidden = view.note === '';
+  at('notes').replaceChildren(...page.notes.map((note) => h('p', { class: 'note' }, note)));
+  at('meanings').querySelector('dl').replaceChildren(...view.headline.flatMap(({ name, about }) => [h('dt', {}, name), h('dd', {}, about)]));
 }
 
 /** The column by which classes are sorted: -1 for the name, null for the order of the data set. */
@@ -118,24 +120,26 @@ function classes() {
     h('tr', {}, h('th', { scope: 'row', title: className(index) }, className(index)), ...values.map(cell));
   at('classes').replaceChildren(h('table', {},
     h('thead', {}, h('tr', {}, heading('Class', -1), ...columns.map(({ name }, index) => heading(name, index)))),
-    h('tbody', {}, ...shown.map(row))));
+    h('tbody', {}, ...shown.map(row))),
+    shown.length === 0 ? h('p', { class: 'about' }, 'No class has this in its name.') : '');
 }
 
 function confusion() {
   const { classes: shown, left_out, rows, min_score } = view.confusion;
+  const isRight = left_out > 0 || rows.some((row, index) => index < shown.length && row[index] > 0);
   const more = left_out > 0 ? ` The ${shown.length} classes that are confused most; ${left_out} are left out.` : '';
   at('about-confusion').textContent =
-    `Rows are what is there, columns what was found, at IoU 0.5 and scores of at least ${figure(min_score, 2)}, where F1 is best.${more}`;
+    `Rows are what is there, columns what was found, at IoU 0.5 and scores of at least ${figure(min_score)}, ${isRight ? 'where F1 is best' : 'which is all, since none is right'}.${more}`;
   const label = (index, nothing) => (index < shown.length ? className(shown[index]) : nothing);
   const cell = (count, row, column) => {
     const last = shown.length;
     const sum = rows[row].reduce((all, n) => all + n, 0);
     const share = sum > 0 ? count / sum : 0;
     if (row === last && column === last) return h('td', { class: 'empty' }, '');
-    const text = `${number(count)} ${label(row, 'with nothing there')} found as ${label(column, 'nothing')}`;
+    const text = `${number(count)} ${isolated(label(row, 'with nothing there'))} found as ${isolated(label(column, 'nothing'))}`;
     const tone = row === column ? color('correct') : row === last ? color('background') : column === last ? color('missed') : color('wrong_class');
-    const vars = { '--share': share === 0 ? 0 : 0.12 + 0.88 * share, '--cell': tone };
-    return h('td', { title: text, class: share > 0.55 ? 'strong' : undefined, vars }, count === 0 ? '·' : number(count));
+    const vars = { '--share': share === 0 ? 0 : 0.08 + 0.4 * share, '--cell': tone };
+    return h('td', { title: text, vars }, count === 0 ? '·' : number(count));
   };
   const heads = rows.map((_, index) => h('th', { scope: 'col', title: label(index, 'nothing') }, label(index, 'nothing')));
   at('confusion').replaceChildren(h('table', {},

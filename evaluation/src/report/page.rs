@@ -78,6 +78,7 @@ mod tests {
             times_ms: [("wall".into(), 1.5)].into(),
             model: false,
             classes: vec![name.into()],
+            notes: Vec::new(),
             views: Vec::new(),
             pictures: Vec::new(),
         }

@@ -4,7 +4,8 @@ use super::data::Picture;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, ImageReader, imageops::FilterType};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader, imageops::FilterType};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
@@ -37,7 +38,8 @@ pub struct Wanted {
 /// Reads the images; a file that is not there or cannot be read leaves an empty canvas, and a sentence.
 pub fn read(wanted: Vec<Wanted>) -> (Vec<Picture>, Vec<String>) {
     let one = |Wanted { name, file, size, extent }: Wanted| {
-        let read = file.map(|file| small(&file).map_err(|error| format!("{}: {error}", file.display())));
+        let read =
+            file.map(|file| small(&file, size).map_err(|error| format!("{}: {}", file.display(), first_line(&error))));
         let (found, problem) = match read {
             None => (None, None),
             Some(Ok(found)) => (Some(found), None),
@@ -50,9 +52,25 @@ pub fn read(wanted: Vec<Wanted>) -> (Vec<Picture>, Vec<String>) {
     (pictures, problems.into_iter().flatten().collect())
 }
 
-/// An image's size, and a small one as a data URI.
-fn small(path: &Path) -> image::ImageResult<((u32, u32), String)> {
-    let picture = ImageReader::open(path)?.with_guessed_format()?.decode()?;
+/// What is said of an error: decoders' own texts may go on for lines.
+fn first_line(error: &image::ImageError) -> String {
+    error.to_string().lines().next().unwrap_or_default().trim_end().to_owned()
+}
+
+/// An image's size, and a small one as a data URI. It is turned as its camera says, as the detector sees it, unless the
+/// annotations are of the picture as it was stored.
+fn small(path: &Path, annotated: Option<(u32, u32)>) -> image::ImageResult<((u32, u32), String)> {
+    let mut decoder = ImageReader::open(path)?.with_guessed_format()?.into_decoder()?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder)?;
+    let stored = (picture.width(), picture.height());
+    let turns = matches!(
+        orientation,
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
+    );
+    if !(turns && stored.0 != stored.1 && annotated == Some(stored)) {
+        picture.apply_orientation(orientation);
+    }
     let size = (picture.width(), picture.height());
     let picture = match size.0.max(size.1) > SIDE {
         true => picture.resize(SIDE, SIDE, FilterType::Triangle),

@@ -3,8 +3,8 @@
 //! The figures, the table and the curves are VOC's. What explains the errors is by COCO's matching, at which the same
 //! boxes overlap as much: a box that holds its last pixel is `xmax - xmin + 1` wide. Difficult objects stand as crowds.
 
-use super::analysis::{Analysis, by_size};
-use super::coco::{extent, selection};
+use super::analysis::{Analysis, RIGHT, by_size};
+use super::coco::{extent, left_out, selection};
 use super::data::{Column, Curve, Headline, Line, Page, Table, View, facts, rounded};
 use super::gallery;
 use super::pictures::{self, Gallery, Wanted};
@@ -47,7 +47,7 @@ pub fn page(
         Some((data.classes.iter().position(|class| class == name)? as u64 + 1, place))
     };
     let classes: HashMap<u64, usize> = scores.names.iter().enumerate().filter_map(place).collect();
-    let analysis = Analysis { eval: evaluation.inner(), classes: &classes };
+    let analysis = Analysis::new(&evaluation, &classes);
     let point = analysis.operating_point();
     let worst = gallery::worst(&analysis, wanted.count, point);
     let images: Vec<_> = worst.iter().enumerate().map(|(place, id)| (*id, place)).collect();
@@ -78,10 +78,9 @@ pub fn page(
         confusion: analysis.confusion(point),
         calibration: analysis.calibration(),
         operating_point: point,
-        gallery: gallery::items(&analysis, &images, false),
-        note: "The figures above, the table and the curves are VOC's own. Figures by size and overlap, errors, \
-               confusions and calibration are by COCO's matching, where difficult objects count for nothing too.",
+        gallery: gallery::items(&analysis, &images),
     };
+    let selected = report.protocol.selection.of((0..data.images.len()).collect()).len();
     let counts = report.counts;
     let counts = [
         ("images", counts.images),
@@ -102,10 +101,21 @@ pub fn page(
         times_ms: report.provenance.times_ms.clone(),
         model: report.provenance.model.is_some(),
         classes: scores.names.clone(),
+        notes: notes(iou).into_iter().chain(left_out(selected, report.counts.images)).collect(),
         views: vec![view],
         pictures,
     };
     Ok((page, problems))
+}
+
+/// What is not VOC's own on the page.
+fn notes(iou: f64) -> Vec<String> {
+    let at = if iou == RIGHT { format!("{RIGHT}") } else { format!("{RIGHT} and not {iou}") };
+    vec![format!(
+        "The figures at the top, the table and the curves are VOC's own. Figures by size and overlap, errors, confusions, \
+         calibration and the gallery are by COCO's matching, at IoU {at}; a detection that mostly lies inside a difficult \
+         object counts for nothing there."
+    )]
 }
 
 /// Precision over recall of every class, and their mean, each with the area under it that the report has.

@@ -96,8 +96,8 @@ impl Coco {
         let report = scores.report(protocol, provenance);
         self.saved.print(console, &report)?;
         let kept = report.provenance.detections.as_ref().map(|file| file.path.as_path());
-        self.saved.write_page_of_run(console, &data, seen, &report, kept)?;
-        Ok(Outcome::of(done.scored, done.failed))
+        let page = self.saved.write_page_of_run(console, &data, seen, &report, kept);
+        Ok(Outcome::of(done.scored, done.failed).and(page))
     }
 }
 

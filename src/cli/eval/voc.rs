@@ -98,7 +98,7 @@ impl Voc {
         };
         let report = scores.report(protocol, provenance);
         self.saved.print(console, &report)?;
-        self.saved.write_page(console, &data, &found, &scores, &report)?;
-        Ok(Outcome::of(done.scored, done.failed))
+        let page = self.saved.write_page(console, &data, &found, &scores, &report);
+        Ok(Outcome::of(done.scored, done.failed).and(page))
     }
 }

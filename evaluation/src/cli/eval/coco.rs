@@ -6,7 +6,7 @@ use crate::cli::Outcome;
 use crate::cli::console::Console;
 use crate::data::category::{Category, CategoryId};
 use crate::data::coco::{CocoData, RawResults};
-use crate::metrics::coco::{self, Evaluation, Kind, Options, Protocol, Report, Scores};
+use crate::metrics::coco::{self, Kind, Options, Protocol, Report, Scores};
 use crate::metrics::provenance::{FileRef, Provenance, milliseconds};
 use crate::report;
 use anyhow::{Context, Result, anyhow, bail};
@@ -135,8 +135,8 @@ impl Coco {
         };
         let report = scores.report(protocol, provenance);
         self.print(console, &report)?;
-        self.write_page(console, &data, &evaluations, &report)?;
-        Ok(Outcome::All)
+        let beside = data.image_folder();
+        Ok(self.page.write(console, beside, |gallery| report::coco::page(&data, &evaluations, &report, gallery)))
     }
 
     /// The folder of the image files, if it was given.
@@ -160,9 +160,6 @@ impl Coco {
 
     /// Writes the page about a run, if one is wanted. The run has kept its detections in `detections`, and `images` are
     /// those that it looked at.
-    ///
-    /// # Errors
-    /// When the detections cannot be read again, or the page not be written.
     pub fn write_page_of_run(
         &self,
         console: &Console,
@@ -170,25 +167,13 @@ impl Coco {
         images: Vec<u64>,
         report: &Report,
         detections: Option<&Path>,
-    ) -> Result<()> {
-        if !self.page.is_wanted() {
-            return Ok(());
-        }
-        let detections = detections.context("the detections were not kept")?;
-        let results = data.results(RawResults::read(detections)?, None)?;
-        let options = Options { images: Some(images), ..options(data, &report.protocol)? };
-        let evaluations = coco::evaluate(data, &results, &report.protocol.iou, &options)?;
-        self.write_page(console, data, &evaluations, report)
-    }
-
-    fn write_page(
-        &self,
-        console: &Console,
-        data: &CocoData,
-        evaluations: &[Evaluation],
-        report: &Report,
-    ) -> Result<()> {
-        self.page.write(console, data.image_folder(), |gallery| report::coco::page(data, evaluations, report, gallery))
+    ) -> Outcome {
+        self.page.write(console, data.image_folder(), |gallery| {
+            let results = data.results(RawResults::read(detections.context("the detections were not kept")?)?, None)?;
+            let options = Options { images: Some(images), ..options(data, &report.protocol)? };
+            let evaluations = coco::evaluate(data, &results, &report.protocol.iou, &options)?;
+            report::coco::page(data, &evaluations, report, gallery)
+        })
     }
 
     /// A file of the provenance, with its hash for those who keep the result.

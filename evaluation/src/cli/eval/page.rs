@@ -1,6 +1,8 @@
 //! `--report`: the page about an evaluation.
 
+use super::show;
 use crate::cli::console::Console;
+use crate::cli::{Outcome, sentence};
 use crate::report::data::Page;
 use crate::report::{self, Gallery};
 use anyhow::{Context, Result};
@@ -34,31 +36,51 @@ impl PageOptions {
         self.images.as_deref()
     }
 
-    /// Makes sure, before the work, that the page can be written.
+    /// Makes sure, before the work, that the page can be written; nothing is left of the trial.
     pub fn prepare(&self) -> Result<()> {
         let Some(folder) = &self.report else { return Ok(()) };
-        crate::output::make_folder(folder).with_context(|| format!("--report {}", folder.display()))
+        crate::output::try_folder(folder).with_context(|| format!("--report {}", folder.display()))
     }
 
-    /// Writes the page that `make` makes, if one is wanted. `beside` is where the image files are if nobody says it.
+    /// Writes the page that `make` makes, if one is wanted. `beside` is where the image files are if nobody says it. The
+    /// figures are told before, so what goes wrong here is not all that was asked for.
     pub fn write(
         &self,
         console: &Console,
         beside: Option<PathBuf>,
         make: impl FnOnce(Gallery) -> Result<(Page, Vec<String>)>,
-    ) -> Result<()> {
-        let Some(folder) = &self.report else { return Ok(()) };
+    ) -> Outcome {
+        let Some(folder) = &self.report else { return Outcome::All };
         let images = self.images.clone().or(beside);
         let gallery = Gallery { images: images.as_deref(), count: usize::from(self.report_images) };
-        let (page, problems) = make(gallery).context("--report")?;
-        for problem in problems.iter().take(TOLD) {
-            console.note(format_args!("{problem}; the page shows it without its image"));
+        let written = make(gallery).and_then(|(mut page, problems)| {
+            page.notes.extend(no_images(&page, images.is_some()));
+            Ok((report::write(folder, &page)?, problems))
+        });
+        match written {
+            Ok((path, problems)) => {
+                for problem in problems.iter().take(TOLD) {
+                    console.note(format_args!("{problem}; the page shows it without its image"));
+                }
+                if problems.len() > TOLD {
+                    console.note(format_args!("… and {}", show::number(problems.len() - TOLD, "more image")));
+                }
+                console.note(format_args!("the report is {}", path.display()));
+                Outcome::All
+            }
+            Err(error) => {
+                console.error(sentence(&error.context("--report")));
+                Outcome::Part
+            }
         }
-        if problems.len() > TOLD {
-            console.note(format_args!("… and {} more images", problems.len() - TOLD));
-        }
-        let path = report::write(folder, &page).context("--report")?;
-        console.note(format_args!("the report is {}", path.display()));
-        Ok(())
     }
+}
+
+/// A sentence for a page whose images are not to be seen.
+fn no_images(page: &Page, folder: bool) -> Option<String> {
+    let seen = page.pictures.iter().any(|picture| picture.uri.is_some());
+    (!page.pictures.is_empty() && !seen).then(|| {
+        let why = if folder { "The image files could not be read" } else { "There is no folder of image files" };
+        format!("{why}, so the gallery shows boxes alone. --images says where they are.")
+    })
 }

@@ -82,8 +82,7 @@ impl Voc {
         };
         let report = scores.report(protocol, provenance);
         self.print(console, &report)?;
-        self.write_page(console, &data, &detections, &scores, &report)?;
-        Ok(Outcome::All)
+        Ok(self.write_page(console, &data, &detections, &scores, &report))
     }
 
     /// The folder of the image files, if it was given.
@@ -101,9 +100,6 @@ impl Voc {
     }
 
     /// Writes the page about a result, if one is wanted.
-    ///
-    /// # Errors
-    /// When the detections cannot be matched in COCO's way, or the page not be written.
     pub fn write_page(
         &self,
         console: &Console,
@@ -111,7 +107,7 @@ impl Voc {
         detections: &Detections,
         scores: &Scores,
         report: &Report,
-    ) -> Result<()> {
+    ) -> Outcome {
         let beside = data.root.join("JPEGImages");
         let beside = beside.is_dir().then_some(beside);
         self.page.write(console, beside, |gallery| report::voc::page(data, detections, scores, report, gallery))
