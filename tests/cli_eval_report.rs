@@ -61,6 +61,29 @@ fn errors_are_counted_as_tidecv_counts_them() {
     }
 }
 
+/// Beside a crowd: tidecv 1.0.1 says one background error of the second detection, a quarter of which lies in the crowd.
+#[test]
+fn a_crowd_is_nothing_that_a_detection_could_have_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let object = |id: u64, bbox: [u64; 4], crowd: u64| json!({"id": id, "image_id": 1, "category_id": 1, "bbox": bbox, "area": bbox[2] * bbox[3], "iscrowd": crowd});
+    let truth = json!({
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 200, "height": 200}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [object(1, [0, 0, 50, 50], 0), object(2, [100, 100, 60, 60], 1)],
+    });
+    let found = |bbox: [u64; 4], score: f64| json!({"image_id": 1, "category_id": 1, "bbox": bbox, "score": score});
+    fs::write(folder.join("truth.json"), truth.to_string()).unwrap();
+    let results = json!([found([0, 0, 50, 50], 0.9), found([130, 130, 60, 60], 0.8)]);
+    fs::write(folder.join("found.json"), results.to_string()).unwrap();
+    let ran = coco(&folder.join("truth.json"), &folder.join("found.json"), &folder.join("page"), &[]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let view = &data(&folder.join("page"))["views"][0];
+    let counts = view["errors"].as_array().unwrap().iter();
+    let counts = counts.map(|e| (e["kind"].as_str().unwrap().to_owned(), e["count"].as_u64().unwrap()));
+    assert_eq!(counts.collect::<Tally>(), tally([0, 0, 0, 0, 1, 0]));
+}
+
 #[test]
 fn the_page_has_the_figures_of_json() {
     let folder = tempfile::tempdir().unwrap();
@@ -170,6 +193,36 @@ fn images_that_are_not_there_leave_a_canvas_and_a_word() {
     let uris: Vec<bool> = page["pictures"].as_array().unwrap().iter().map(|p| p["uri"].is_string()).collect();
     assert_eq!(uris, [true, false, false, false]);
     assert_eq!(page["pictures"][1]["size"], json!([160, 120]));
+}
+
+/// A mask says what size its image has; nothing of that size is made.
+#[test]
+fn a_mask_of_an_impossible_size_is_not_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    by_hand(folder);
+    let mask = json!({"size": [4_000_000_000u64, 4_000_000_000u64], "counts": [0, 3_000_000_000u64, 1_000_000_000]});
+    let found = json!([{"image_id": 1, "category_id": 1, "score": 0.9, "segmentation": mask}]);
+    fs::write(folder.join("found.json"), found.to_string()).unwrap();
+    let more = ["--iou", "bbox", "--report-images", "9"];
+    let ran = coco(&folder.join("truth.json"), &folder.join("found.json"), &folder.join("page"), &more);
+    assert!(ran.code == 0 || ran.code == 2, "{} {}", ran.code, ran.err);
+    assert!(!ran.err.contains("panicked"), "{}", ran.err);
+}
+
+#[test]
+fn figures_are_told_even_when_the_page_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    by_hand(folder.path());
+    let [truth, found] = ["truth.json", "found.json"].map(|name| folder.path().join(name));
+    fs::create_dir_all(folder.path().join("page/index.html")).unwrap();
+    let ran = coco(&truth, &found, &folder.path().join("page"), &[]);
+    ran.fails_with(1, &["--report", "index.html"]);
+    assert!(ran.lines()[0]["bbox"][0].as_f64().unwrap() > 0.0);
+    // What is refused leaves nothing.
+    let ran = coco(&truth, &folder.path().join("none.json"), &folder.path().join("other"), &[]);
+    ran.fails_with(2, &["none.json"]);
+    assert!(!folder.path().join("other").exists());
 }
 
 #[test]

@@ -80,3 +80,54 @@ fn small(path: &Path, annotated: Option<(u32, u32)>) -> image::ImageResult<((u32
     DynamicImage::from(picture.to_rgb8()).write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY))?;
     Ok((size, format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(bytes))))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// A JPEG of 40 x 20 pixels, its left half white, that says it was taken with the camera turned (EXIF orientation 6:
+    /// the stored left edge is the top).
+    fn turned(path: &Path) {
+        let picture = image::RgbImage::from_fn(40, 20, |x, _| image::Rgb([if x < 20 { 255 } else { 0 }; 3]));
+        let mut bytes = Vec::new();
+        DynamicImage::from(picture).write_with_encoder(JpegEncoder::new(&mut bytes)).unwrap();
+        let entry = [0x12, 0x01, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0];
+        let exif = [&b"Exif\0\0II*\0\x08\0\0\0\x01\0"[..], &entry, &[0; 4]].concat();
+        let length = (exif.len() as u16 + 2).to_be_bytes();
+        std::fs::write(path, [&bytes[..2], &[0xFF, 0xE1], &length, &exif, &bytes[2..]].concat()).unwrap();
+    }
+
+    #[test]
+    fn a_turned_picture_stands_as_the_annotations_have_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jpg");
+        turned(&path);
+        for (annotated, size, white) in
+            [(None, (20, 40), (10, 5)), (Some((20, 40)), (20, 40), (10, 5)), (Some((40, 20)), (40, 20), (5, 10))]
+        {
+            let (found, uri) = small(&path, annotated).unwrap();
+            assert_eq!(found, size, "{annotated:?}");
+            let jpeg = BASE64_STANDARD.decode(uri.strip_prefix("data:image/jpeg;base64,").unwrap()).unwrap();
+            let shown = image::load_from_memory(&jpeg).unwrap().to_rgb8();
+            assert_eq!(shown.dimensions(), size);
+            let far = (size.0 - 1 - white.0.min(size.0 - 1), size.1 - 1 - white.1.min(size.1 - 1));
+            assert!(
+                shown.get_pixel(white.0, white.1)[0] > 200 && shown.get_pixel(far.0, far.1)[0] < 50,
+                "{annotated:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jpg");
+        turned(&path);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..150]).unwrap();
+        let error = first_line(&small(&path, None).unwrap_err());
+        assert!(!error.is_empty() && !error.contains('\n'), "{error:?}");
+    }
+}
