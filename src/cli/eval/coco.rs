@@ -63,7 +63,7 @@ impl Coco {
         let annotations = FileRef::of(&data.path).with_context(|| data.path.display().to_string())?;
         let files = protocol.selection.of(data.coco.dataset.images.iter().collect::<Vec<_>>());
         let files = files.into_iter().map(|image| (image.id.into(), images.join(&image.file_name)));
-        let mut scorer = Scorer::new(&data, &protocol.iou, &options)?;
+        let mut scorer = Scorer::new(&data, &protocol.iou, &options, protocol.min_score)?;
         let masks = model.masks();
         // A copy: the model itself must stay on this thread.
         let spec = model.spec().clone();
@@ -90,13 +90,14 @@ impl Coco {
             annotations,
             detections,
             model: Some(model.provenance()),
+            left_out: done.left_out.clone(),
             times_ms: done.times(start, scoring),
         };
         let report = scores.report(protocol, provenance);
         self.saved.print(console, &report)?;
         let kept = report.provenance.detections.as_ref().map(|file| file.path.as_path());
         self.saved.write_page_of_run(console, &data, seen, &report, kept)?;
-        Ok(Outcome::of(done.scored, done.failed))
+        Ok(done.outcome())
     }
 }
 

@@ -79,26 +79,28 @@ impl Voc {
             bail!("no image could be evaluated");
         }
         let scoring = Instant::now();
-        let scores = found.scores(&data, &protocol)?;
         let detections = match &self.run.save_detections {
             Some(path) if path.extension().is_none() => {
                 write_comp4(path, &data, &found).with_context(|| format!("--save-detections {}", path.display()))?;
                 done.forget_journal();
-                Some(FileRef::unhashed(path))
+                Some(FileRef::of(path).with_context(|| path.display().to_string())?)
             }
             _ => done.save_list()?,
         };
+        found.leave_out_below(protocol.min_score);
+        let scores = found.scores(&data, &protocol)?;
         let provenance = Provenance {
             vovdet: env!("CARGO_PKG_VERSION").into(),
             metrics: METRICS.into(),
             annotations,
             detections,
             model: Some(model.provenance()),
+            left_out: done.left_out.clone(),
             times_ms: done.times(start, scoring),
         };
         let report = scores.report(protocol, provenance);
         self.saved.print(console, &report)?;
         self.saved.write_page(console, &data, &found, &scores, &report)?;
-        Ok(Outcome::of(done.scored, done.failed))
+        Ok(done.outcome())
     }
 }

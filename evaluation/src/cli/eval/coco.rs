@@ -127,6 +127,7 @@ impl Coco {
             annotations,
             detections: Some(detections),
             model: None,
+            left_out: Vec::new(),
             times_ms: BTreeMap::from([
                 ("read".into(), read_ms),
                 ("evaluate".into(), ((wall_ms - read_ms) * 1e3).round() / 1e3),
@@ -169,13 +170,19 @@ impl Coco {
             return Ok(());
         }
         let detections = detections.context("--report needs the detections; keep them with --save-detections")?;
-        let results = data.results(RawResults::read(detections)?, None)?;
+        let results = data.results(RawResults::read(detections)?, report.protocol.min_score)?;
         let options = Options { images: Some(images), ..options(data, &report.protocol)? };
         let evaluations = coco::evaluate(data, &results, &report.protocol.iou, &options)?;
         self.write_page(console, data, &evaluations, report)
     }
 
-    fn write_page(&self, console: &Console, data: &CocoData, evaluations: &[Evaluation], report: &Report) -> Result<()> {
+    fn write_page(
+        &self,
+        console: &Console,
+        data: &CocoData,
+        evaluations: &[Evaluation],
+        report: &Report,
+    ) -> Result<()> {
         self.page.write(console, data.image_folder(), |gallery| report::coco::page(data, evaluations, report, gallery))
     }
 
