@@ -118,26 +118,15 @@ fn without_a_name_detections_are_kept_in_the_cache() {
 }
 
 #[test]
-fn shares_put_together_are_the_whole() {
+fn a_least_score_holds_for_a_run_as_for_its_saved_detections() {
     let data = Data::new();
-    let whole = data.eval(&["--json"]);
-    for share in ["1", "2"] {
-        let ran =
-            data.eval(&["--json", "--shard", &format!("{share}/2"), "--save-detections", &format!("{share}.json")]);
-        fs::write(data.path(&format!("eval{share}.json")), ran.out).unwrap();
-    }
-    let merge = |results: &[&str]| {
-        let mut command = vovdet(["eval", "merge", "--json"]);
-        command.args(results).current_dir(data.folder.path());
-        run(command)
-    };
-    let merged = merge(&["eval2.json", "eval1.json"]);
-    assert_eq!(merged.code, 0, "{}", merged.err);
-    assert_eq!(figures(&merged.lines()[0]), figures(&whole.lines()[0]));
-    merge(&["eval2.json"]).fails_with(2, &["share 1/2 is missing"]);
-    merge(&["eval2.json", "eval2.json"]).fails_with(2, &["are both share 2/2"]);
-    fs::write(data.path("2.json"), "[]").unwrap();
-    merge(&["eval1.json", "eval2.json"]).fails_with(2, &["2.json has changed"]);
+    let all = data.eval(&["--json", "--limit", "1"]);
+    let good = data.eval(&["--json", "--limit", "1", "--min-score", "0.9", "--save-detections", "found.json"]);
+    let number = |ran: &Ran| ran.lines()[0]["counts"]["detections"].as_u64().unwrap();
+    assert!(number(&good) < number(&all), "{} of {}", number(&good), number(&all));
+    let mut saved = vovdet(["eval", "coco", "--annotations", "instances.json", "--json", "--detections", "found.json"]);
+    saved.args(["--limit", "1", "--min-score", "0.9"]).current_dir(data.folder.path());
+    assert_eq!(figures(&run(saved).lines()[0]), figures(&good.lines()[0]));
 }
 
 #[test]
@@ -172,9 +161,8 @@ fn the_page_of_a_run_is_that_of_its_saved_detections() {
 }
 
 #[test]
-fn what_cannot_be_had_is_said_before_the_model_runs() {
+fn detections_that_a_page_needs_must_be_kept() {
     let data = Data::new();
-    data.eval(&["--min-score", "0.5"]).fails_with(2, &["--min-score", "--score"]);
     // The cache is a file, so nothing can be kept there, and a page needs the detections.
     fs::write(data.path("cache"), "").unwrap();
     data.eval(&["--report", "page"]).fails_with(2, &["cannot be kept", "cache"]);

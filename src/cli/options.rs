@@ -188,6 +188,7 @@ impl ModelOptions {
             plain: self.engine.plain,
             threads: tch::get_num_threads(),
             batch,
+            images: 0,
             score,
         })
     }

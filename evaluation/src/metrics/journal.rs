@@ -4,6 +4,7 @@
 //! The first line says what the run is; the others are `{"image_id", "results", "times_ms"}`. A line is written at once
 //! and whole, so at most the last one is torn after a crash; it is cut off when the run goes on.
 
+use crate::data::coco::ListWriter;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -117,18 +118,15 @@ pub fn to_list(journal: &Path, list: &Path) -> Result<()> {
     }
     let reader = BufReader::new(File::open(journal).with_context(|| journal.display().to_string())?);
     let write = |file: &mut BufWriter<File>| -> io::Result<()> {
-        file.write_all(b"[")?;
-        let mut between = "\n";
+        let mut list = ListWriter::new(file)?;
         for line in reader.lines() {
             let line = line?;
             let line: Results = serde_json::from_str(&line)?;
             for result in line.results {
-                file.write_all(between.as_bytes())?;
-                file.write_all(result.get().as_bytes())?;
-                between = ",\n";
+                list.add(result.get())?;
             }
         }
-        file.write_all(b"\n]\n")
+        list.finish()
     };
     crate::output::write_file(list, write).with_context(|| list.display().to_string())
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub struct FileRef {
     /// Where it lay.
     pub path: PathBuf,
-    /// SHA-256 of its content, in hexadecimal digits; none for a folder.
+    /// SHA-256 of its content, in hexadecimal digits: of a folder of text files, that of a list of their names and hashes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }
@@ -23,22 +23,39 @@ impl FileRef {
         Self { path: std::path::absolute(path).unwrap_or_else(|_| path.into()), sha256: None }
     }
 
-    /// Reads the file to its end for its hash.
+    /// Reads the file to its end for its hash, or all text files of a folder.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn of(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let mut hash = Sha256::new();
-        let mut block = vec![0; 1 << 16];
-        loop {
-            match file.read(&mut block)? {
-                0 => break,
-                n => hash.update(&block[..n]),
-            }
-        }
-        Ok(Self { path: std::path::absolute(path)?, sha256: Some(hexadecimal(&hash.finalize())) })
+        let sha256 = if path.is_dir() { hash_of_texts(path) } else { hash_of_file(path) }?;
+        Ok(Self { path: std::path::absolute(path)?, sha256: Some(sha256) })
     }
+}
+
+fn hash_of_file(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut block = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut block)? {
+            0 => break,
+            n => hash.update(&block[..n]),
+        }
+    }
+    Ok(hexadecimal(&hash.finalize()))
+}
+
+fn hash_of_texts(folder: &Path) -> io::Result<String> {
+    let paths = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    let mut paths: Vec<_> = paths.into_iter().filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
+    paths.sort_unstable();
+    let mut hash = Sha256::new();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        hash.update(format!("{}  {name}\n", hash_of_file(&path)?));
+    }
+    Ok(hexadecimal(&hash.finalize()))
 }
 
 /// The hash of bytes in memory, in hexadecimal digits.
@@ -69,6 +86,9 @@ pub struct ModelRun {
     pub threads: i32,
     /// Images that went through the network together.
     pub batch: usize,
+    /// Images that went through the network in this run, those of an earlier run that it goes on with not counted.
+    #[serde(default)]
+    pub images: usize,
     /// Least score of a detection, where it is not the model's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f32>,
@@ -89,6 +109,9 @@ pub struct Provenance {
     /// The network, unless detections were read from a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelRun>,
+    /// The ids of the images that were to be looked at and could not be: they count for nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<serde_json::Value>,
     /// Milliseconds per stage; stages overlap, so their sum is more than `wall`.
     pub times_ms: BTreeMap<String, f64>,
 }

@@ -101,21 +101,26 @@ function calibration() {
 
 function speed() {
   const times = page.times_ms;
-  const images = page.counts.find(([name]) => name === 'images')[1];
+  const images = page.processed;
   const order = ['decode', 'prepare', 'batch', 'network', 'postprocess', 'score', 'read', 'evaluate'];
   const stages = order.filter((stage) => stage in times).map((stage) => [stage, times[stage]]);
   const most = Math.max(...stages.map(([, ms]) => ms), 1e-9);
   const wall = times.wall ?? 0;
-  const each = (ms) => (page.model ? `${figure(ms / Math.max(images, 1), 2)} ms` : ms < 10_000 ? `${figure(ms, 0)} ms` : `${figure(ms / 1000, 1)} s`);
-  const rate = wall > 0 ? images / (wall / 1000) : 0;
+  const time = (ms) => (ms < 10_000 ? `${figure(ms, ms < 10 ? 1 : 0)} ms` : `${figure(ms / 1000, 1)} s`);
+  const each = (ms) => (images > 0 ? `${figure(ms / images, 2)} ms` : time(ms));
   const seconds = `${figure(wall / 1000, wall < 10_000 ? 2 : 0)} s`;
+  const rate = images > 0 && wall > 0 ? images / (wall / 1000) : null;
+  const [large, small, about] = images === null
+    ? [seconds, 'from files to figures', 'Saved detections; no network ran.']
+    : rate === null
+      ? [seconds, 'from files to figures', 'All detections are of an earlier run.']
+      : [`${figure(rate, rate < 100 ? 1 : 0)} images/s`, `${plural(images, 'image')} in ${seconds}, loading included`,
+        'Time per image; stages overlap, so they add up to more than the whole.'];
   at('speed').replaceChildren(
-    h('p', { class: 'speed-figure' }, page.model ? `${figure(rate, rate < 100 ? 1 : 0)} images/s ` : `${seconds} `,
-      h('small', {}, page.model ? `${seconds} in all, loading included` : 'from files to figures')),
+    h('p', { class: 'speed-figure' }, `${large} `, h('small', {}, small)),
     h('div', { class: 'bars' }, ...stages.flatMap(([stage, ms]) =>
       bar(stage[0].toUpperCase() + stage.slice(1), ms / most, LINES[0], each(ms), '', `${figure(ms, 1)} ms in all`))),
-    h('p', { class: 'about', vars: { margin: '.75rem 0 0' } },
-      page.model ? 'Time per image; stages overlap, so they add up to more than the whole.' : 'Saved detections; no network ran.'));
+    h('p', { class: 'about', vars: { margin: '.75rem 0 0' } }, about));
 }
 
 /** What depends on the width of its place. */

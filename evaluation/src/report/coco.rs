@@ -67,7 +67,7 @@ pub fn page(
         counts: counts.into_iter().filter(|(name, n)| *name != "crowds" || *n > 0).collect(),
         facts,
         times_ms: report.provenance.times_ms.clone(),
-        model: report.provenance.model.is_some(),
+        processed: report.provenance.model.as_ref().map(|model| model.images),
         classes: report.per_class.iter().map(|(name, _)| name.to_owned()).collect(),
         notes: left_out(report.protocol.selection.of(data.image_ids()).len(), counts_images).into_iter().collect(),
         views,

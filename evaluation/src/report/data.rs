@@ -17,8 +17,8 @@ pub struct Page {
     pub facts: Vec<(&'static str, String)>,
     /// Milliseconds per stage.
     pub times_ms: BTreeMap<String, f64>,
-    /// Whether a network ran, so that the stages before the metrics are worth a chart.
-    pub model: bool,
+    /// Images that went through a network in this run; none where detections were saved.
+    pub processed: Option<usize>,
     /// Names of the classes; all others are indices into it.
     pub classes: Vec<String>,
     /// What is to be known before anything else, a sentence or two each.

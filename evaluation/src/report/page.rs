@@ -76,7 +76,7 @@ mod tests {
             counts: Vec::new(),
             facts: Vec::new(),
             times_ms: [("wall".into(), 1.5)].into(),
-            model: false,
+            processed: None,
             classes: vec![name.into()],
             notes: Vec::new(),
             views: Vec::new(),

@@ -99,7 +99,7 @@ pub fn page(
         counts: counts.into_iter().filter(|(name, n)| *name != "difficult" || *n > 0).collect(),
         facts: all,
         times_ms: report.provenance.times_ms.clone(),
-        model: report.provenance.model.is_some(),
+        processed: report.provenance.model.as_ref().map(|model| model.images),
         classes: scores.names.clone(),
         notes: notes(iou).into_iter().chain(left_out(selected, report.counts.images)).collect(),
         views: vec![view],

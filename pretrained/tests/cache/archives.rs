@@ -185,6 +185,19 @@ fn damaged_archives() {
 }
 
 #[test]
+fn a_model_that_is_cut_short_is_never_remembered() {
+    let mut cut = model(1.0);
+    cut.pop();
+    for file in [zipped(&[("a.caffemodel", &cut)]), cut] {
+        let bench = bench(file);
+        bench.fails(&caffe(), &["what came", "nothing was kept"]);
+        // Else the whole file would be refused as a replaced one.
+        let server = Server::start(|request, _| Reply::file(request, &model(1.0), "\"b\""));
+        bench.with(&server).weights(&caffe()).unwrap();
+    }
+}
+
+#[test]
 fn an_unpacked_archive_can_be_replaced_when_asked() {
     let bench = bench(zipped(&[("net/a.caffemodel", &model(1.0)), ("net/old.prototxt", b"")]));
     bench.weights(&caffe()).unwrap();

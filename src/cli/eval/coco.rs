@@ -13,7 +13,7 @@ use vovdet_detectors::Detection;
 use vovdet_evaluation::cli::eval::coco::{self as saved, options};
 use vovdet_evaluation::data::category::ClassIndex;
 use vovdet_evaluation::metrics::coco::{METRICS, Scorer, Scores};
-use vovdet_evaluation::metrics::provenance::{FileRef, Provenance};
+use vovdet_evaluation::metrics::provenance::{FileRef, ModelRun, Provenance};
 
 /// COCO's 12 figures of boxes and masks, to the digit that pycocotools gives.
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ impl Coco {
             return self.saved.run(console);
         }
         let start = Instant::now();
-        self.saved.prepare_run()?;
+        self.saved.prepare_page()?;
         let data = self.saved.data(console)?;
         let images = match self.saved.images() {
             Some(folder) => folder.to_path_buf(),
@@ -63,7 +63,7 @@ impl Coco {
         let annotations = FileRef::of(&data.path).with_context(|| data.path.display().to_string())?;
         let files = protocol.selection.of(data.coco.dataset.images.iter().collect::<Vec<_>>());
         let files = files.into_iter().map(|image| (image.id.into(), images.join(&image.file_name)));
-        let mut scorer = Scorer::new(&data, &protocol.iou, &options)?;
+        let mut scorer = Scorer::new(&data, &protocol.iou, &options, protocol.min_score)?;
         let masks = model.masks();
         // A copy: the model itself must stay on this thread.
         let spec = model.spec().clone();
@@ -90,14 +90,15 @@ impl Coco {
             metrics: METRICS.into(),
             annotations,
             detections,
-            model: Some(model.provenance()),
+            model: Some(ModelRun { images: done.processed, ..model.provenance() }),
+            left_out: done.left_out.clone(),
             times_ms: done.times(start, scoring),
         };
         let report = scores.report(protocol, provenance);
         self.saved.print(console, &report)?;
         let kept = report.provenance.detections.as_ref().map(|file| file.path.as_path());
         let page = self.saved.write_page_of_run(console, &data, seen, &report, kept);
-        Ok(Outcome::of(done.scored, done.failed).and(page))
+        Ok(done.outcome().and(page))
     }
 }
 

@@ -1,9 +1,9 @@
 //! All images of a data set through a detector; detections are kept and scored on a thread of their own meanwhile.
 
 use super::model::{Loaded, RunOptions};
-use crate::cli::console::Console;
 use crate::cli::images::{Item, Ready, in_batches};
 use crate::cli::predict::predict;
+use crate::cli::{Outcome, console::Console};
 use crate::data::sources::{Source, Sources};
 use anyhow::{Context, Result, anyhow, bail};
 use crossbeam_channel::{Receiver, bounded};
@@ -37,8 +37,10 @@ pub struct Run<'a> {
 pub struct Done {
     /// Images that were scored, those of an earlier run included.
     pub scored: usize,
-    /// Images that could not be.
-    pub failed: usize,
+    /// Images that went through the network in this run.
+    pub processed: usize,
+    /// The ids of the images that could not be.
+    pub left_out: Vec<Value>,
     /// Where the detections were kept.
     pub journal: Option<PathBuf>,
     save: Option<PathBuf>,
@@ -116,7 +118,8 @@ impl<'a> Run<'a> {
         }
         let mut done = Done {
             scored: earlier.len(),
-            failed: missing.len(),
+            processed: 0,
+            left_out: missing.into_iter().map(|(id, _)| id).collect(),
             journal: self.journal.clone(),
             save: self.options.save_detections.clone(),
             stages: BTreeMap::new(),
@@ -126,11 +129,16 @@ impl<'a> Run<'a> {
         let ids = &ids;
         std::thread::scope(|scope| {
             let keeper = scope.spawn(move || keep(journal, receiver, ids, line, score));
+            let mut failed = Vec::new();
             let ran = self.detect(console, paths, &mut done, |index, answer| {
+                if answer.is_err() {
+                    failed.push(ids[index].clone());
+                }
                 // The keeper has ended early only when it failed; it then says why.
                 sender.send((index, answer)).map_err(|_| anyhow!("detections could not be kept"))
             });
             drop(sender);
+            done.left_out.append(&mut failed);
             let kept = keeper.join().unwrap_or_else(|_| Err(anyhow!("scoring ended with a bug")));
             kept.and(ran)
         })?;
@@ -196,11 +204,11 @@ impl<'a> Run<'a> {
                         detections
                     });
                 match &answer {
-                    Ok(_) => done.scored += 1,
-                    Err(reason) => {
-                        done.failed += 1;
-                        console.error(format_args!("{}: {reason}; it is left out", source.name()));
+                    Ok(_) => {
+                        done.scored += 1;
+                        done.processed += 1;
                     }
+                    Err(reason) => console.error(format_args!("{}: {reason}; it is left out", source.name())),
                 }
                 answered(index, answer)?;
                 console.step();
@@ -235,6 +243,11 @@ fn keep(
 }
 
 impl Done {
+    /// How much of what was asked for that is.
+    pub fn outcome(&self) -> Outcome {
+        Outcome::of(self.scored, self.left_out.len())
+    }
+
     fn time(&mut self, stage: &'static str, ms: f64) {
         *self.stages.entry(stage).or_default() += ms;
     }

@@ -13,7 +13,7 @@ use std::time::Instant;
 use vovdet_detectors::Detection;
 use vovdet_evaluation::cli::eval::voc as saved;
 use vovdet_evaluation::data::category::{Category, CategoryId, ClassIndex};
-use vovdet_evaluation::metrics::provenance::{FileRef, Provenance};
+use vovdet_evaluation::metrics::provenance::{FileRef, ModelRun, Provenance};
 use vovdet_evaluation::metrics::voc::{Detections, METRICS, write_comp4};
 
 /// VOC's average precision in both conventions: at eleven recalls (2007) and as the area under the curve (since 2010).
@@ -50,7 +50,7 @@ impl Voc {
             return self.saved.run(console, names.as_deref());
         }
         let start = Instant::now();
-        self.saved.prepare_run()?;
+        self.saved.prepare_page()?;
         let data = self.saved.data(console)?;
         let model = Loaded::new(console, &self.model, &self.run)?;
         let protocol = self.saved.protocol(&data);
@@ -79,26 +79,28 @@ impl Voc {
             bail!("no image could be evaluated");
         }
         let scoring = Instant::now();
-        let scores = found.scores(&data, &protocol)?;
         let detections = match &self.run.save_detections {
             Some(path) if path.extension().is_none() => {
                 write_comp4(path, &data, &found).with_context(|| format!("--save-detections {}", path.display()))?;
                 done.forget_journal();
-                Some(FileRef::unhashed(path))
+                Some(FileRef::of(path).with_context(|| path.display().to_string())?)
             }
             _ => done.save_list()?,
         };
+        found.leave_out_below(protocol.min_score);
+        let scores = found.scores(&data, &protocol)?;
         let provenance = Provenance {
             vovdet: env!("CARGO_PKG_VERSION").into(),
             metrics: METRICS.into(),
             annotations,
             detections,
-            model: Some(model.provenance()),
+            model: Some(ModelRun { images: done.processed, ..model.provenance() }),
+            left_out: done.left_out.clone(),
             times_ms: done.times(start, scoring),
         };
         let report = scores.report(protocol, provenance);
         self.saved.print(console, &report)?;
         let page = self.saved.write_page(console, &data, &found, &scores, &report);
-        Ok(Outcome::of(done.scored, done.failed).and(page))
+        Ok(done.outcome().and(page))
     }
 }

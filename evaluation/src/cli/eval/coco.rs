@@ -127,6 +127,7 @@ impl Coco {
             annotations,
             detections: Some(detections),
             model: None,
+            left_out: Vec::new(),
             times_ms: BTreeMap::from([
                 ("read".into(), read_ms),
                 ("evaluate".into(), ((wall_ms - read_ms) * 1e3).round() / 1e3),
@@ -144,12 +145,11 @@ impl Coco {
         self.page.images()
     }
 
-    /// Makes sure, before a model runs, that the options are for a run and that a page can be written if one is wanted.
+    /// Makes sure, before the work, that a page can be written if one is wanted.
     ///
     /// # Errors
-    /// When they are not, or its folder cannot be written to.
-    pub fn prepare_run(&self) -> Result<()> {
-        self.selection.refuse_min_score()?;
+    /// When its folder cannot be written to.
+    pub fn prepare_page(&self) -> Result<()> {
         self.page.prepare()
     }
 
@@ -169,7 +169,10 @@ impl Coco {
         detections: Option<&Path>,
     ) -> Outcome {
         self.page.write(console, data.image_folder(), |gallery| {
-            let results = data.results(RawResults::read(detections.context("the detections were not kept")?)?, None)?;
+            let results = data.results(
+                RawResults::read(detections.context("the detections were not kept")?)?,
+                report.protocol.min_score,
+            )?;
             let options = Options { images: Some(images), ..options(data, &report.protocol)? };
             let evaluations = coco::evaluate(data, &results, &report.protocol.iou, &options)?;
             report::coco::page(data, &evaluations, report, gallery)

@@ -9,7 +9,7 @@ pub mod voc;
 use super::Outcome;
 use super::console::Console;
 use crate::metrics::selection::{Selection, Shard};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 
 /// The verbs as they are without a model. The whole program has the help.
@@ -52,19 +52,12 @@ struct SelectionOptions {
     /// Only these categories, by name or id.
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     classes: Vec<String>,
-    /// Leave out saved detections below this score (with a model: --score).
+    /// Leave out detections below this score; with a model, --score does not keep them either.
     #[arg(long, value_name = "SCORE")]
     min_score: Option<f64>,
 }
 
 impl SelectionOptions {
-    fn refuse_min_score(&self) -> Result<()> {
-        if self.min_score.is_some() {
-            bail!("--min-score is for saved detections; with a model, --score says what is kept");
-        }
-        Ok(())
-    }
-
     fn selection(&self) -> Selection {
         Selection { limit: self.limit.map(|n| usize::try_from(n).unwrap_or(usize::MAX)), shard: self.shard }
     }

@@ -65,15 +65,16 @@ impl Voc {
             console.note(note);
         }
         let read_ms = milliseconds(start);
-        let protocol = self.protocol(&data);
+        let protocol = Protocol { class_names: class_names.map(<[String]>::to_vec), ..self.protocol(&data) };
         let scores = detections.scores(&data, &protocol)?;
         let wall_ms = milliseconds(start);
         let provenance = Provenance {
             vovdet: env!("CARGO_PKG_VERSION").into(),
             metrics: METRICS.into(),
             annotations: FileRef::unhashed(&self.root),
-            detections: Some(if path.is_dir() { FileRef::unhashed(path) } else { FileRef::of(path)? }),
+            detections: Some(FileRef::of(path).with_context(|| path.display().to_string())?),
             model: None,
+            left_out: Vec::new(),
             times_ms: BTreeMap::from([
                 ("read".into(), read_ms),
                 ("evaluate".into(), ((wall_ms - read_ms) * 1e3).round() / 1e3),
@@ -90,12 +91,11 @@ impl Voc {
         self.page.images()
     }
 
-    /// Makes sure, before a model runs, that the options are for a run and that a page can be written if one is wanted.
+    /// Makes sure, before the work, that a page can be written if one is wanted.
     ///
     /// # Errors
-    /// When they are not, or its folder cannot be written to.
-    pub fn prepare_run(&self) -> Result<()> {
-        self.selection.refuse_min_score()?;
+    /// When its folder cannot be written to.
+    pub fn prepare_page(&self) -> Result<()> {
         self.page.prepare()
     }
 
@@ -132,6 +132,7 @@ impl Voc {
             split: data.split.clone(),
             classes: self.selection.classes.clone(),
             min_score: self.selection.min_score,
+            class_names: None,
             selection: self.selection.selection(),
         }
     }

@@ -3,10 +3,12 @@
 //! Annotation files that keep to the format are streamed by hotcoco's reader. What it refuses gets a second, patient
 //! reading: ids written as text, empty boxes, flags that are null. Each kind of repair is told.
 
+mod by_image;
 mod ids;
 mod repair;
 mod results;
 
+pub use by_image::{ListWriter, ResultFiles};
 pub use results::{RawBox, RawResults, Results, line_records};
 
 use super::category::{Category, CategoryId};

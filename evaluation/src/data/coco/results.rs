@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,11 +18,11 @@ const WORTH_SPLITTING: usize = 1 << 20;
 
 /// One detection as files write it; what else they say of it is not needed.
 #[derive(Debug, Serialize, Deserialize)]
-struct Record {
+pub(super) struct Record {
     image_id: Id,
     category_id: Id,
     #[serde(default, deserialize_with = "box_or_nothing", skip_serializing_if = "Option::is_none")]
-    bbox: Option<[f64; 4]>,
+    pub bbox: Option<[f64; 4]>,
     score: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     segmentation: Option<Segmentation>,
@@ -51,22 +52,11 @@ pub struct RawResults {
 }
 
 impl RawResults {
-    /// No results.
-    pub fn none() -> Self {
-        Self { path: PathBuf::from("the results"), records: Vec::new() }
-    }
-
-    /// Adds the results of another file.
-    pub fn append(&mut self, mut other: Self) {
-        self.records.append(&mut other.records);
-    }
-
     /// Writes the results as COCO's list.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn write(&self, path: &Path) -> io::Result<()> {
-        crate::output::write_file(path, |file| serde_json::to_writer(file, &self.records).map_err(io::Error::from))
+    pub(super) fn write_to(&self, file: &File) -> io::Result<()> {
+        let mut file = BufWriter::new(file);
+        serde_json::to_writer(&mut file, &self.records)?;
+        file.flush()
     }
 
     /// Reads COCO results, a data set whose annotations are results, or the lines that a run of `vovdet eval` keeps.
@@ -75,12 +65,7 @@ impl RawResults {
     /// When the file cannot be read or is none of these.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read(path).with_context(|| path.display().to_string())?;
-        let records = records(&text).with_context(|| {
-            format!(
-                "{} is not a list of COCO results (image_id, category_id, score, bbox or segmentation)",
-                path.display()
-            )
-        })?;
+        let records = records(&text).with_context(|| not_results(path))?;
         Ok(Self { path: path.to_path_buf(), records })
     }
 }
@@ -106,9 +91,7 @@ impl CocoData {
         let boxes = records.iter().filter(|record| record.bbox.is_some()).count();
         let masks = records.iter().filter(|record| record.segmentation.is_some()).count();
         if boxes < count && masks < count {
-            bail!(
-                "{shown}: of {count} results {boxes} have a box and {masks} a mask; all must have the one or the other"
-            );
+            bail!(neither(&shown.to_string(), count, boxes, masks));
         }
         let mut unknown_categories = 0;
         let mut annotations = Vec::with_capacity(count);
@@ -121,11 +104,7 @@ impl CocoData {
         }
         let mut notes = Vec::new();
         if unknown_categories > 0 {
-            // As in pycocotools they take part in nothing; there nobody says so.
-            notes.push(format!(
-                "{shown}: {unknown_categories} results are of categories that {} does not have; they count for nothing",
-                self.path.display()
-            ));
+            notes.push(self.strangers(&path, unknown_categories));
         }
         let coco = self.coco.load_res_anns(annotations).with_context(|| shown.to_string())?;
         Ok(Results { coco: Arc::new(coco), masks: count > 0 && masks == count, notes })
@@ -133,14 +112,27 @@ impl CocoData {
 }
 
 impl CocoData {
+    /// The image of a result.
+    pub(super) fn image(&self, id: &Id) -> Result<u64> {
+        let known = self.names.known(id).filter(|id| self.coco.get_img(*id).is_some());
+        known.with_context(|| format!("is of image {}, which {} does not have", ids::text(id), self.path.display()))
+    }
+
+    /// The category of a result, if the data set has it.
+    pub(super) fn category(&self, id: &Id) -> Option<u64> {
+        self.names.known(id).filter(|id| self.coco.get_cat(*id).is_some())
+    }
+
+    /// As in pycocotools results of other categories take part in nothing; there nobody says so.
+    pub(super) fn strangers(&self, path: &Path, count: usize) -> String {
+        let (shown, data) = (path.display(), self.path.display());
+        format!("{shown}: {count} results are of categories that {data} does not have; they count for nothing")
+    }
+
     /// A result as a detection of this data set; `None` when its category is not there.
-    fn detection(&self, record: Record) -> Result<Option<Annotation>> {
-        let image_id = self.names.known(&record.image_id).filter(|id| self.coco.get_img(*id).is_some());
-        let Some(image_id) = image_id else {
-            bail!("is of image {}, which {} does not have", ids::text(&record.image_id), self.path.display());
-        };
-        let category_id = self.names.known(&record.category_id).filter(|id| self.coco.get_cat(*id).is_some());
-        Ok(category_id.map(|category_id| Annotation {
+    pub(super) fn detection(&self, record: Record) -> Result<Option<Annotation>> {
+        let image_id = self.image(&record.image_id)?;
+        Ok(self.category(&record.category_id).map(|category_id| Annotation {
             image_id,
             category_id,
             bbox: record.bbox,
@@ -149,6 +141,14 @@ impl CocoData {
             ..Annotation::default()
         }))
     }
+}
+
+pub(super) fn not_results(path: &Path) -> String {
+    format!("{} is not a list of COCO results (image_id, category_id, score, bbox or segmentation)", path.display())
+}
+
+pub(super) fn neither(shown: &str, count: usize, boxes: usize, masks: usize) -> String {
+    format!("{shown}: of {count} results {boxes} have a box and {masks} a mask; all must have the one or the other")
 }
 
 /// The image and the detections of one line that a run keeps.
@@ -244,7 +244,7 @@ fn part(text: &[u8], start: usize, end: Option<usize>) -> Option<Vec<Record>> {
 }
 
 /// Four numbers, or an empty list or null for a result without a box.
-fn box_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[f64; 4]>, D::Error> {
+pub(super) fn box_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[f64; 4]>, D::Error> {
     struct BoxVisitor;
     impl<'de> Visitor<'de> for BoxVisitor {
         type Value = Option<[f64; 4]>;

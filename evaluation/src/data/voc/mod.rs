@@ -119,6 +119,11 @@ impl VocData {
         Ok(Self::assemble(root, split, ids.into_iter().zip(annotations)))
     }
 
+    /// Whether the classes are VOC's own twenty.
+    pub fn has_voc_classes(&self) -> bool {
+        self.classes.iter().map(String::as_str).eq(vovdet_pretrained::classes::voc().iter().copied())
+    }
+
     /// The lists of images in `ImageSets/Main`, those per class (`aeroplane_test`) left out.
     pub fn splits(&self) -> Vec<(String, Vec<String>)> {
         let lists = self.root.join("ImageSets/Main");

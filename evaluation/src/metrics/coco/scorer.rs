@@ -15,6 +15,7 @@ const GROUP: usize = 64;
 pub struct Scorer<'a> {
     data: &'a CocoData,
     mask_areas: bool,
+    min_score: Option<f64>,
     streams: Vec<(Kind, StreamingEval)>,
     images: Vec<Image>,
     objects: Vec<Annotation>,
@@ -25,11 +26,12 @@ pub struct Scorer<'a> {
 }
 
 impl<'a> Scorer<'a> {
-    /// Scores on `data`, boxes or masks or both. The images of `options` are not looked at: those that come count.
+    /// Scores on `data`, boxes or masks or both, detections with a score below `min_score` left out. The images of
+    /// `options` are not looked at: those that come count.
     ///
     /// # Errors
     /// When the options contradict each other.
-    pub fn new(data: &'a CocoData, kinds: &[Kind], options: &Options) -> Result<Self> {
+    pub fn new(data: &'a CocoData, kinds: &[Kind], options: &Options, min_score: Option<f64>) -> Result<Self> {
         let stream = |kind: &Kind| -> Result<_> {
             let mut params = Params::new(kind.iou_type());
             params.max_dets = options.max_dets.to_vec();
@@ -44,6 +46,7 @@ impl<'a> Scorer<'a> {
         Ok(Self {
             data,
             mask_areas: options.mask_areas,
+            min_score,
             streams: kinds.iter().map(stream).collect::<Result<_>>()?,
             images: Vec::new(),
             objects: Vec::new(),
@@ -60,6 +63,14 @@ impl<'a> Scorer<'a> {
     /// When it is no such line, or its image is not in the data set.
     pub fn add(&mut self, line: &str) -> Result<()> {
         let (image_id, detections) = line_records(line, self.data)?;
+        self.add_image(image_id, detections)
+    }
+
+    /// Adds an image with its detections.
+    ///
+    /// # Errors
+    /// When the image is not in the data set.
+    pub fn add_image(&mut self, image_id: u64, detections: Vec<Annotation>) -> Result<()> {
         let image = self.data.coco.get_img(image_id).context("the image is not in the data set")?;
         self.images.push(image.clone());
         self.counts.images += 1;
@@ -72,7 +83,8 @@ impl<'a> Scorer<'a> {
                 self.objects.push(object.clone());
             }
         }
-        for detection in detections {
+        let least = self.min_score.unwrap_or(f64::NEG_INFINITY);
+        for detection in detections.into_iter().filter(|detection| detection.score.is_some_and(|s| s >= least)) {
             self.count(detection.category_id, |c| &mut c.detections);
             self.detections.push(detection);
         }

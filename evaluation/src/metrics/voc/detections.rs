@@ -1,11 +1,11 @@
 //! Saved detections for VOC: a folder of comp4 files (one per class), of text files (one per image), or COCO results.
 
 use super::Detection;
-use crate::data::coco::RawResults;
+use crate::data::coco::{ListWriter, RawResults};
 use crate::data::voc::VocData;
 use crate::output;
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -58,6 +58,13 @@ impl Detections {
         Ok(())
     }
 
+    /// Leaves out the detections with a lower score.
+    pub fn leave_out_below(&mut self, min_score: Option<f64>) {
+        if let Some(least) = min_score {
+            self.by_class.iter_mut().for_each(|list| list.retain(|detection| detection.score >= least));
+        }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.by_class.iter().map(Vec::len).sum()
@@ -84,9 +91,7 @@ pub fn read_detections(
         true => folder(path, data)?,
         false => coco(path, data, class_names)?,
     };
-    if let Some(least) = min_score {
-        read.by_class.iter_mut().for_each(|list| list.retain(|detection| detection.score >= least));
-    }
+    read.leave_out_below(min_score);
     Ok(read)
 }
 
@@ -187,10 +192,9 @@ fn coco(path: &Path, data: &VocData, class_names: Option<&[String]>) -> Result<D
     let raw = RawResults::read(path)?;
     let ids = images_by_id(data);
     let numbers = images_by_number(data);
-    let voc: Vec<String> = vovdet_pretrained::classes::voc().iter().map(|name| (*name).into()).collect();
     let names = match class_names {
         Some(names) => names,
-        None if data.classes == voc => &voc,
+        None if data.has_voc_classes() => &data.classes,
         None => bail!(
             "{} names classes by number, and {} has classes of its own: say with --class-names what 1, 2, … are called",
             path.display(),
@@ -243,6 +247,44 @@ pub fn write_comp4(folder: &Path, data: &VocData, detections: &Detections) -> Re
         output::write_file(&path, write).with_context(|| path.display().to_string())?;
     }
     Ok(())
+}
+
+/// Writes COCO results; category ids are the places of the classes in the data set's list, from 1.
+///
+/// # Errors
+/// When it cannot.
+pub fn write_results(path: &Path, data: &VocData, detections: &Detections) -> Result<()> {
+    #[derive(Serialize)]
+    struct Found<'a> {
+        image_id: &'a str,
+        category_id: usize,
+        bbox: [f64; 4],
+        score: f64,
+    }
+    let mut all: Vec<(usize, &Detection)> = Vec::with_capacity(detections.len());
+    for (list, category_id) in detections.by_class.iter().zip(1..) {
+        all.extend(list.iter().map(|detection| (category_id, detection)));
+    }
+    all.sort_by_key(|(_, detection)| detection.image);
+    let write = |file: &mut BufWriter<File>| -> io::Result<()> {
+        let mut writer = ListWriter::new(file)?;
+        for (category_id, Detection { image, score, bbox }) in all {
+            let image_id = &data.images[*image].id;
+            writer.add(&serde_json::to_string(&Found {
+                image_id,
+                category_id,
+                bbox: to_coco(*bbox),
+                score: *score,
+            })?)?;
+        }
+        writer.finish()
+    };
+    output::write_file(path, write).with_context(|| path.display().to_string())
+}
+
+/// The reverse of [`to_voc`]: exact for what a network found, which are numbers of 32 bits.
+fn to_coco([x1, y1, x2, y2]: [f64; 4]) -> [f64; 4] {
+    [x1 - 1.0, y1 - 1.0, x2 - x1 + 1.0, y2 - y1 + 1.0]
 }
 
 /// Images by the number that their id ends with; none where several share it.
