@@ -5,13 +5,13 @@ mod report;
 mod scorer;
 
 pub use figures::{FIGURES, Figure, Figures};
+pub(crate) use figures::{Axes, Place, pairwise_sum};
 pub use report::{ClassReport, Protocol, Report, Scores, evaluate};
 pub use scorer::Scorer;
 
 use crate::data::category::CategoryId;
 use crate::data::coco::{CocoData, Results};
 use anyhow::{Context, Result, bail};
-use figures::Axes;
 use hotcoco::params::IouType;
 use hotcoco::{Annotation, COCO, COCOeval, Segmentation, mask};
 use serde::{Deserialize, Serialize};
