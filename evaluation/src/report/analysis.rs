@@ -45,12 +45,19 @@ impl Analysis<'_> {
             };
             Curve { class, lines: lines.iter().map(line).collect() }
         };
-        let each = acc.cat_ids.iter().enumerate().filter_map(|(k, id)| Some(of(Some(*self.classes.get(id)?), k..k + 1)));
+        let each =
+            acc.cat_ids.iter().enumerate().filter_map(|(k, id)| Some(of(Some(*self.classes.get(id)?), k..k + 1)));
         Ok(std::iter::once(of(None, 0..acc.shape.k)).chain(each).collect())
     }
 
     /// The mean precision at one recall over those cells that have objects.
-    fn mean(&self, acc: &AccumulatedEval, thresholds: &[usize], r: usize, slots: std::ops::Range<usize>) -> Option<f64> {
+    fn mean(
+        &self,
+        acc: &AccumulatedEval,
+        thresholds: &[usize],
+        r: usize,
+        slots: std::ops::Range<usize>,
+    ) -> Option<f64> {
         let (area, limit) = (self.eval.params.all_area_idx(), self.eval.params.max_det_idx());
         let mut sum = (0.0, 0_u32);
         for t in thresholds {
@@ -102,7 +109,8 @@ impl Analysis<'_> {
             let between = others.map(|other| matrix.get(class, other) + matrix.get(other, class)).sum();
             (between, (0..=all).map(|column| matrix.get(class, column)).sum())
         };
-        let mut order: Vec<usize> = (0..all).filter(|class| self.classes.contains_key(&matrix.cat_ids[*class])).collect();
+        let mut order: Vec<usize> =
+            (0..all).filter(|class| self.classes.contains_key(&matrix.cat_ids[*class])).collect();
         order.sort_by_cached_key(|class| std::cmp::Reverse(errors(*class)));
         order.truncate(CONFUSED);
         order.sort_unstable();
@@ -116,7 +124,8 @@ impl Analysis<'_> {
     /// Whether scores mean what they say; a sentence where they are no parts of one.
     pub fn calibration(&self) -> Result<Calibration, String> {
         let found = self.eval.calibration(BINS, RIGHT);
-        let found = found.map_err(|_| "The scores are not all between 0 and 1, so they say nothing of how sure they are.")?;
+        let found =
+            found.map_err(|_| "The scores are not all between 0 and 1, so they say nothing of how sure they are.")?;
         let bins = found.bins.iter().filter(|bin| bin.count > 0);
         let bins = bins.map(|bin| (rounded(bin.avg_confidence, 4), rounded(bin.avg_accuracy, 4), bin.count)).collect();
         Ok(Calibration { ece: rounded(found.ece, 4), bins })

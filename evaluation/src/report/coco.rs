@@ -27,11 +27,15 @@ const COLUMN_FIGURES: [usize; 4] = [0, 1, 2, 8];
 ///
 /// # Errors
 /// When the evaluations hold no matches.
-pub fn page(data: &CocoData, evaluations: &[Evaluation], report: &Report, wanted: Gallery) -> Result<(Page, Vec<String>)> {
+pub fn page(
+    data: &CocoData,
+    evaluations: &[Evaluation],
+    report: &Report,
+    wanted: Gallery,
+) -> Result<(Page, Vec<String>)> {
     let classes: HashMap<u64, usize> =
         report.per_class.iter().enumerate().map(|(index, (_, class))| (class.id.0, index)).collect();
-    let analyses: Vec<_> =
-        evaluations.iter().map(|e| (e, Analysis { eval: e.inner(), classes: &classes })).collect();
+    let analyses: Vec<_> = evaluations.iter().map(|e| (e, Analysis { eval: e.inner(), classes: &classes })).collect();
     let worst: Vec<(f64, Vec<u64>)> = analyses
         .iter()
         .map(|(_, analysis)| {
@@ -70,7 +74,13 @@ pub fn page(data: &CocoData, evaluations: &[Evaluation], report: &Report, wanted
     Ok((page, problems))
 }
 
-fn view(evaluation: &Evaluation, analysis: &Analysis, report: &Report, point: f64, images: &[(u64, usize)]) -> Result<View> {
+fn view(
+    evaluation: &Evaluation,
+    analysis: &Analysis,
+    report: &Report,
+    point: f64,
+    images: &[(u64, usize)],
+) -> Result<View> {
     let kind = evaluation.kind;
     let known = |value: f64| (value >= 0.0).then_some(rounded(value, 5));
     let figures = report.figures(kind).unwrap_or(evaluation.figures);
@@ -79,7 +89,8 @@ fn view(evaluation: &Evaluation, analysis: &Analysis, report: &Report, point: f6
         let what = if figure.precision { "precision" } else { "recall" };
         let iou = figure.iou.map_or("IoU 0.50 to 0.95".into(), |iou| format!("IoU {iou:.2}"));
         let size = if figure.size == "all" { String::new() } else { format!(", {} objects", figure.size) };
-        let limit = if figure.precision { String::new() } else { format!(", at most {} detections", limits[figure.limit]) };
+        let limit =
+            if figure.precision { String::new() } else { format!(", at most {} detections", limits[figure.limit]) };
         // AR1, AR10 and AR100 are named after limits that may be others.
         let name = match figure.size {
             "all" if !figure.precision => format!("AR{}", limits[figure.limit]),

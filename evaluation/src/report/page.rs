@@ -40,7 +40,13 @@ fn html(page: &Page) -> Result<String> {
         hash(&script)
     );
     let title = page.title.replace('&', "&amp;").replace('<', "&lt;");
-    let parts = [("{policy}", &policy), ("{title}", &title), ("{style}", &STYLE.to_owned()), ("{data}", &data), ("{script}", &script)];
+    let parts = [
+        ("{policy}", &policy),
+        ("{title}", &title),
+        ("{style}", &STYLE.to_owned()),
+        ("{data}", &data),
+        ("{script}", &script),
+    ];
     let mut text = String::with_capacity(TEMPLATE.len() + data.len() + script.len() + STYLE.len() + 1024);
     let mut rest = TEMPLATE;
     for (mark, value) in parts {

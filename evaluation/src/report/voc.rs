@@ -43,7 +43,9 @@ pub fn page(
     wanted: Gallery,
 ) -> Result<(Page, Vec<String>)> {
     let evaluation = evaluated(data, detections, scores, report)?;
-    let place = |(place, name): (usize, &String)| Some((data.classes.iter().position(|class| class == name)? as u64 + 1, place));
+    let place = |(place, name): (usize, &String)| {
+        Some((data.classes.iter().position(|class| class == name)? as u64 + 1, place))
+    };
     let classes: HashMap<u64, usize> = scores.names.iter().enumerate().filter_map(place).collect();
     let analysis = Analysis { eval: evaluation.inner(), classes: &classes };
     let point = analysis.operating_point();
@@ -140,7 +142,8 @@ fn sampled(class: &Class) -> Vec<f64> {
 
 /// The same objects and detections, matched in COCO's way.
 fn evaluated(data: &VocData, detections: &Detections, scores: &Scores, report: &Report) -> Result<Evaluation> {
-    let category = |(index, name): (usize, &String)| Category { id: index as u64 + 1, name: name.clone(), ..Category::default() };
+    let category =
+        |(index, name): (usize, &String)| Category { id: index as u64 + 1, name: name.clone(), ..Category::default() };
     let image = |(index, image): (usize, &VocImage)| {
         let (width, height) = image.size.unwrap_or_default();
         Image { id: index as u64 + 1, file_name: image.id.clone(), width, height, ..Image::default() }
@@ -148,9 +151,16 @@ fn evaluated(data: &VocData, detections: &Detections, scores: &Scores, report: &
     let mark = |image: usize, class: usize, [x1, y1, x2, y2]: [f64; 4]| {
         let (w, h) = (x2 - x1 + 1.0, y2 - y1 + 1.0);
         let (image_id, category_id) = (image as u64 + 1, class as u64 + 1);
-        Annotation { image_id, category_id, bbox: Some([x1 - 1.0, y1 - 1.0, w, h]), area: Some(w * h), ..Annotation::default() }
+        Annotation {
+            image_id,
+            category_id,
+            bbox: Some([x1 - 1.0, y1 - 1.0, w, h]),
+            area: Some(w * h),
+            ..Annotation::default()
+        }
     };
-    let objects = data.images.iter().enumerate().flat_map(|(image, of)| of.objects.iter().map(move |object| (image, object)));
+    let objects =
+        data.images.iter().enumerate().flat_map(|(image, of)| of.objects.iter().map(move |object| (image, object)));
     let objects = objects.zip(1..).map(|((image, object), id)| Annotation {
         id,
         iscrowd: object.difficult,
@@ -162,12 +172,14 @@ fn evaluated(data: &VocData, detections: &Detections, scores: &Scores, report: &
         annotations: objects.collect(),
         ..Dataset::default()
     });
-    let found = detections.by_class.iter().enumerate().flat_map(|(class, list)| list.iter().map(move |one| (class, one)));
+    let found =
+        detections.by_class.iter().enumerate().flat_map(|(class, list)| list.iter().map(move |one| (class, one)));
     let found = found.map(|(class, one)| Annotation { score: Some(one.score), ..mark(one.image, class, one.bbox) });
     let results = truth.load_res_anns(found.collect()).context("the detections")?;
     let mut eval = hotcoco::COCOeval::new(truth, results, hotcoco::IouType::Bbox);
     eval.params.max_dets = MAX_DETS.to_vec();
-    let mut images: Vec<u64> = detections.images(data, &report.protocol).into_iter().map(|index| index as u64 + 1).collect();
+    let mut images: Vec<u64> =
+        detections.images(data, &report.protocol).into_iter().map(|index| index as u64 + 1).collect();
     images.sort_unstable();
     eval.params.img_ids = images;
     let wanted = |(index, name): (usize, &String)| scores.names.contains(name).then_some(index as u64 + 1);

@@ -175,7 +175,13 @@ impl Coco {
         self.write_page(console, data, &evaluations, report)
     }
 
-    fn write_page(&self, console: &Console, data: &CocoData, evaluations: &[Evaluation], report: &Report) -> Result<()> {
+    fn write_page(
+        &self,
+        console: &Console,
+        data: &CocoData,
+        evaluations: &[Evaluation],
+        report: &Report,
+    ) -> Result<()> {
         self.page.write(console, data.image_folder(), |gallery| report::coco::page(data, evaluations, report, gallery))
     }
 

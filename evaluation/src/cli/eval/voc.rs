@@ -65,7 +65,7 @@ impl Voc {
             console.note(note);
         }
         let read_ms = milliseconds(start);
-        let protocol = self.protocol(&data);
+        let protocol = Protocol { class_names: class_names.map(<[String]>::to_vec), ..self.protocol(&data) };
         let scores = detections.scores(&data, &protocol)?;
         let wall_ms = milliseconds(start);
         let provenance = Provenance {
@@ -131,6 +131,7 @@ impl Voc {
             split: data.split.clone(),
             classes: self.selection.classes.clone(),
             min_score: self.selection.min_score,
+            class_names: None,
             selection: self.selection.selection(),
         }
     }

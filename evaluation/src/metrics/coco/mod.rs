@@ -4,8 +4,8 @@ mod figures;
 mod report;
 mod scorer;
 
-pub use figures::{FIGURES, Figure, Figures};
 pub(crate) use figures::{Axes, Place, pairwise_sum};
+pub use figures::{FIGURES, Figure, Figures};
 pub use report::{ClassReport, Protocol, Report, Scores, evaluate};
 pub use scorer::Scorer;
 

@@ -164,10 +164,7 @@ impl Size {
             let counted = order.iter().filter(|(_, _, cell, index)| !cell.dt_ignore.row(t)[*index]);
             counted.map(|(_, image, cell, index)| Event::new(*image, cell.dt_matched.row(t)[*index])).collect()
         };
-        Self {
-            objects: objects.filter(|(_, n)| *n > 0.0).collect(),
-            events: (0..thresholds).map(events).collect(),
-        }
+        Self { objects: objects.filter(|(_, n)| *n > 0.0).collect(), events: (0..thresholds).map(events).collect() }
     }
 
     fn objects(&self, weights: &[Lanes]) -> Lanes {

@@ -2,10 +2,12 @@
 
 mod bootstrap;
 mod coco;
+pub mod reports;
 mod voc;
 
 pub use bootstrap::{Bootstrap, Interval, Replay, paired};
 pub use coco::CocoReplay;
+pub use reports::Saved;
 pub use voc::VocReplay;
 
 use crate::metrics::named::Named;
@@ -60,10 +62,14 @@ impl Delta {
         }
     }
 
-    /// Whether the interval leaves out no difference, and is over enough images to say so.
+    /// Whether the interval leaves out 0, and is over enough images to say so.
     pub fn is_marked(&self) -> bool {
-        self.low.zip(self.high).is_some_and(|(low, high)| low > 0.0 || high < 0.0)
-            && self.images.is_some_and(|images| images >= FEWEST_IMAGES)
+        self.can_be_marked() && self.low.zip(self.high).is_some_and(|(low, high)| low > 0.0 || high < 0.0)
+    }
+
+    /// Whether there is an interval over enough images.
+    pub fn can_be_marked(&self) -> bool {
+        self.low.is_some() && self.images.is_some_and(|images| images >= FEWEST_IMAGES)
     }
 }
 

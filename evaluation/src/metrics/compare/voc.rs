@@ -105,13 +105,7 @@ impl Replay for VocReplay {
 
 impl Class {
     /// Both conventions. Only right detections matter: the wrong ones behind them lower precision at the same recall.
-    fn average_precision(
-        &self,
-        weights: &[Lanes],
-        lane: usize,
-        objects: f64,
-        curve: &mut Vec<(f64, f64)>,
-    ) -> [f64; 2] {
+    fn average_precision(&self, weights: &[Lanes], lane: usize, objects: f64, curve: &mut Vec<(f64, f64)>) -> [f64; 2] {
         curve.clear();
         let (mut right, mut wrong) = (0.0, 0.0);
         let mut reached = 0;

@@ -21,6 +21,9 @@ pub struct Protocol {
     /// Detections below it were left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_score: Option<f64>,
+    /// What the category ids 1, 2, … of COCO results were called, where it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_names: Option<Vec<String>>,
     /// Which images.
     #[serde(flatten)]
     pub selection: Selection,
