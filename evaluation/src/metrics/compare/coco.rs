@@ -71,6 +71,8 @@ pub struct Scratch {
     precision: Vec<f64>,
     /// Per class and replicate: thresholds.
     recall: Vec<f64>,
+    /// The same with fewer detections of each image.
+    few: Vec<f64>,
     /// Per class: objects in each replicate.
     objects: Vec<Lanes>,
     /// The best precision since so many recalls were reached.
@@ -204,6 +206,7 @@ impl Replay for CocoReplay {
         Scratch {
             precision: vec![0.0; rows * self.thresholds * self.recalls.len()],
             recall: vec![0.0; rows * self.thresholds],
+            few: vec![0.0; rows * self.thresholds],
             objects: vec![[0.0; LANES]; self.classes.len()],
             curve: vec![[0.0; LANES]; self.recalls.len() + 1],
             values: Vec::with_capacity(self.classes.len() * self.thresholds * self.recalls.len()),
@@ -231,21 +234,17 @@ impl Replay for CocoReplay {
             }
             let here = |(_, (place, _)): &(usize, &(Place, Counted))| place.size == size;
             for (figure, (place, counted)) in self.figures.iter().enumerate().filter(here) {
-                match counted {
-                    Counted::Precision => self.means(scratch, place, figure, recalls, figures),
-                    Counted::Recall => self.means(scratch, place, figure, 1, figures),
-                    Counted::Few(few) => {
-                        self.count_few(*few, weights, scratch);
-                        self.means(scratch, place, figure, 1, figures);
-                    }
+                if let Counted::Few(few) = counted {
+                    self.count_few(*few, weights, scratch);
                 }
+                self.means(scratch, place, *counted, figure, figures);
             }
         }
     }
 }
 
 impl CocoReplay {
-    /// Recalls with fewer detections of each image, in the place of those with all.
+    /// Recalls with fewer detections of each image.
     fn count_few(&self, few: usize, weights: &[Lanes], scratch: &mut Scratch) {
         for (k, class) in self.classes.iter().enumerate() {
             for (t, images) in class.few[few].iter().enumerate() {
@@ -256,16 +255,20 @@ impl CocoReplay {
                     }
                 }
                 for lane in 0..LANES {
-                    scratch.recall[(k * LANES + lane) * self.thresholds + t] = right[lane] / scratch.objects[k][lane];
+                    scratch.few[(k * LANES + lane) * self.thresholds + t] = right[lane] / scratch.objects[k][lane];
                 }
             }
         }
     }
 
-    /// The means of a figure over thresholds, `width` values each (1 for recall), of all classes and of each.
-    fn means(&self, scratch: &mut Scratch, place: &Place, figure: usize, width: usize, figures: &mut [Lanes]) {
-        let Scratch { precision, recall, objects, values, .. } = scratch;
-        let source = if width == 1 { &*recall } else { &*precision };
+    /// The means of a figure over its thresholds, and over recalls for precision: of all classes and of each.
+    fn means(&self, scratch: &mut Scratch, place: &Place, counted: Counted, figure: usize, figures: &mut [Lanes]) {
+        let Scratch { precision, recall, few, objects, values, .. } = scratch;
+        let (source, width) = match counted {
+            Counted::Precision => (&*precision, self.recalls.len()),
+            Counted::Recall => (&*recall, 1),
+            Counted::Few(_) => (&*few, 1),
+        };
         let range = place.thresholds.start * width..place.thresholds.end * width;
         let row = self.thresholds * width;
         let mean = |values: &[f64]| match values.len() {

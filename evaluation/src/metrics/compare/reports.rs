@@ -4,9 +4,10 @@ use super::{Class, Delta, Section};
 use crate::metrics::coco::{self, FIGURES, Figures, Kind};
 use crate::metrics::named::Named;
 use crate::metrics::provenance::FileRef;
+use crate::metrics::saved;
 use crate::metrics::selection::Selection;
 use crate::metrics::voc;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::Value;
 use std::fmt::Debug;
 use std::path::Path;
@@ -25,12 +26,12 @@ impl Saved {
     /// # Errors
     /// When the file is no such result.
     pub fn read(path: &Path) -> Result<Self> {
-        let value: Value = crate::metrics::saved::read(path)?;
-        let report = match value.get("map_2007") {
-            Some(_) => serde_json::from_value(value).map(Self::Voc),
-            None => serde_json::from_value(value).map(Self::Coco),
-        };
-        report.with_context(|| format!("{} is no result of `vovdet eval --json`", path.display()))
+        let value: Value = saved::read(path)?;
+        // Read as what it is from the text: a `Value` does not keep the order of the classes.
+        match value.get("map_2007") {
+            Some(_) => saved::read(path).map(Self::Voc),
+            None => saved::read(path).map(Self::Coco),
+        }
     }
 }
 
