@@ -12,6 +12,9 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
+/// Differences up to this are the rounding of sums: both are equal.
+const ROUNDING: f64 = 1e-12;
+
 /// Replicates that are scored in one pass.
 pub const LANES: usize = 8;
 
@@ -80,7 +83,8 @@ pub fn paired<R: Replay>(a: &R, b: &R, bootstrap: &Bootstrap) -> Vec<Option<Inte
         b.replay(weights, &mut rooms.1, &mut deltas);
         for (delta, a) in deltas.iter_mut().zip(found.iter()) {
             for (delta, a) in delta.iter_mut().zip(a) {
-                *delta -= a;
+                let exact = *delta - a;
+                *delta = if exact.abs() <= ROUNDING { 0.0 } else { exact };
             }
         }
         deltas

@@ -65,19 +65,15 @@ impl Event {
     }
 }
 
-/// Room for a pass.
+/// Room for a pass. Rows are those of the evaluator's arrays: classes, then thresholds, then recalls.
 pub struct Scratch {
-    /// Per class and replicate: thresholds × recalls.
-    precision: Vec<f64>,
-    /// Per class and replicate: thresholds.
-    recall: Vec<f64>,
-    /// The same with fewer detections of each image.
-    few: Vec<f64>,
+    precision: Vec<Lanes>,
+    recall: Vec<Lanes>,
+    /// Recall with fewer detections of each image.
+    few: Vec<Lanes>,
     /// Per class: objects in each replicate.
     objects: Vec<Lanes>,
-    /// The best precision since so many recalls were reached.
-    curve: Vec<Lanes>,
-    /// The values that a mean is over.
+    /// Per replicate: the values that a mean is over.
     values: Vec<f64>,
 }
 
@@ -172,9 +168,7 @@ impl Size {
     fn objects(&self, weights: &[Lanes]) -> Lanes {
         let mut sums = [0.0; LANES];
         for (image, n) in &self.objects {
-            for (sum, weight) in sums.iter_mut().zip(&weights[*image as usize]) {
-                *sum += n * weight;
-            }
+            add(&mut sums, &weights[*image as usize].map(|weight| n * weight));
         }
         sums
     }
@@ -202,34 +196,31 @@ impl Replay for CocoReplay {
     }
 
     fn scratch(&self) -> Scratch {
-        let rows = self.classes.len() * LANES;
+        let rows = self.classes.len() * self.thresholds;
+        let none = [0.0; LANES];
         Scratch {
-            precision: vec![0.0; rows * self.thresholds * self.recalls.len()],
-            recall: vec![0.0; rows * self.thresholds],
-            few: vec![0.0; rows * self.thresholds],
-            objects: vec![[0.0; LANES]; self.classes.len()],
-            curve: vec![[0.0; LANES]; self.recalls.len() + 1],
-            values: Vec::with_capacity(self.classes.len() * self.thresholds * self.recalls.len()),
+            precision: vec![none; rows * self.recalls.len()],
+            recall: vec![none; rows],
+            few: vec![none; rows],
+            objects: vec![none; self.classes.len()],
+            values: vec![0.0; rows * self.recalls.len() * LANES],
         }
     }
 
     fn replay(&self, weights: &[Lanes], scratch: &mut Scratch, figures: &mut [Lanes]) {
-        let recalls = self.recalls.len();
         for size in 0..self.sizes {
             for (k, class) in self.classes.iter().enumerate() {
                 let Size { events, .. } = &class.sizes[size];
                 let objects = class.sizes[size].objects(weights);
                 scratch.objects[k] = objects;
-                for (t, events) in events.iter().enumerate() {
-                    let right = walk(events, weights, &objects, &self.recalls, &mut scratch.curve);
-                    for lane in 0..LANES {
-                        let row = (k * LANES + lane) * self.thresholds + t;
-                        scratch.recall[row] = right[lane] / objects[lane];
-                        let precision = &mut scratch.precision[row * recalls..][..recalls];
-                        for (value, curve) in precision.iter_mut().zip(&scratch.curve[1..]) {
-                            *value = curve[lane];
-                        }
-                    }
+                if objects == [0.0; LANES] {
+                    continue;
+                }
+                let rows = k * self.thresholds..(k + 1) * self.thresholds;
+                let curves = scratch.precision.chunks_exact_mut(self.recalls.len()).skip(rows.start);
+                for ((events, curve), recall) in events.iter().zip(curves).zip(&mut scratch.recall[rows]) {
+                    *recall = walk(events, weights, &objects, &self.recalls, curve);
+                    divide(recall, &objects);
                 }
             }
             let here = |(_, (place, _)): &(usize, &(Place, Counted))| place.size == size;
@@ -246,24 +237,23 @@ impl Replay for CocoReplay {
 impl CocoReplay {
     /// Recalls with fewer detections of each image.
     fn count_few(&self, few: usize, weights: &[Lanes], scratch: &mut Scratch) {
-        for (k, class) in self.classes.iter().enumerate() {
-            for (t, images) in class.few[few].iter().enumerate() {
-                let mut right = [0.0; LANES];
-                for image in images {
-                    for (right, weight) in right.iter_mut().zip(&weights[*image as usize]) {
-                        *right += weight;
-                    }
-                }
-                for lane in 0..LANES {
-                    scratch.few[(k * LANES + lane) * self.thresholds + t] = right[lane] / scratch.objects[k][lane];
-                }
+        let rows = self
+            .classes
+            .iter()
+            .zip(&scratch.objects)
+            .flat_map(|(class, objects)| class.few[few].iter().map(move |images| (images, objects)));
+        for (recall, (images, objects)) in scratch.few.iter_mut().zip(rows) {
+            *recall = [0.0; LANES];
+            for image in images {
+                add(recall, &weights[*image as usize]);
             }
+            divide(recall, objects);
         }
     }
 
     /// The means of a figure over its thresholds, and over recalls for precision: of all classes and of each.
     fn means(&self, scratch: &mut Scratch, place: &Place, counted: Counted, figure: usize, figures: &mut [Lanes]) {
-        let Scratch { precision, recall, few, objects, values, .. } = scratch;
+        let Scratch { precision, recall, few, objects, values } = scratch;
         let (source, width) = match counted {
             Counted::Precision => (&*precision, self.recalls.len()),
             Counted::Recall => (&*recall, 1),
@@ -271,32 +261,51 @@ impl CocoReplay {
         };
         let range = place.thresholds.start * width..place.thresholds.end * width;
         let row = self.thresholds * width;
-        let mean = |values: &[f64]| match values.len() {
-            0 => f64::NAN,
-            n => pairwise_sum(values) / n as f64,
+        let room = values.len() / LANES;
+        let mut mean = |rows: &mut dyn Iterator<Item = (&Lanes, &Lanes)>| -> Lanes {
+            // A value of a class without objects is written too, and then written over.
+            let mut ends = [0; LANES];
+            for (row, objects) in rows {
+                for lane in 0..LANES {
+                    if let Some(value) = values.get_mut(lane * room + ends[lane]) {
+                        *value = row[lane];
+                    }
+                    ends[lane] += usize::from(objects[lane] > 0.0);
+                }
+            }
+            std::array::from_fn(|lane| match ends[lane] {
+                0 => f64::NAN,
+                n => pairwise_sum(&values[lane * room..][..n]) / n as f64,
+            })
         };
-        for lane in 0..LANES {
-            let there = |k: &usize| objects[*k][lane] > 0.0;
-            values.clear();
-            // In numpy's order, categories innermost: the sum of floats depends on it.
-            for at in range.clone() {
-                let classes = (0..self.classes.len()).filter(there);
-                values.extend(classes.map(|k| source[(k * LANES + lane) * row + at]));
-            }
-            figures[figure][lane] = mean(values);
-            for k in 0..self.classes.len() {
-                let own = &source[(k * LANES + lane) * row..][range.clone()];
-                figures[(k + 1) * FIGURES.len() + figure][lane] = if there(&k) { mean(own) } else { f64::NAN };
-            }
+        // In numpy's order, categories innermost: the sum of floats depends on it.
+        let all = range.clone().flat_map(|at| source.iter().skip(at).step_by(row).zip(objects.iter()));
+        figures[figure] = mean(&mut { all });
+        for (k, objects) in objects.iter().enumerate() {
+            let own = &source[k * row..][range.clone()];
+            figures[(k + 1) * FIGURES.len() + figure] = mean(&mut own.iter().map(|row| (row, objects)));
         }
     }
 }
 
-/// Walks a class's detections, best first. `curve[i + 1]` becomes the best precision at recall `i` or beyond; answers how
-/// many are right.
+fn add(sums: &mut Lanes, values: &Lanes) {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += value;
+    }
+}
+
+fn divide(values: &mut Lanes, by: &Lanes) {
+    for (value, by) in values.iter_mut().zip(by) {
+        *value /= by;
+    }
+}
+
+/// Walks a class's detections, best first. `curve[i]` becomes the best precision at recall `i` or beyond; answers how many
+/// are right.
 ///
 /// A detection of an image that counts `w` times is taken in one step. That is what `w` steps give: while right ones
-/// follow each other precision rises, so the best of them is the last, and wrong ones change no recall.
+/// follow each other precision rises, so the best of them is the last, and wrong ones change no recall. One of an image
+/// that was not drawn changes nothing: its step has the recall of the step before, and no better precision.
 fn walk(events: &[Event], weights: &[Lanes], objects: &Lanes, recalls: &[f64], curve: &mut [Lanes]) -> Lanes {
     curve.fill([0.0; LANES]);
     let (mut right, mut wrong) = ([0.0; LANES], [0.0; LANES]);
@@ -304,22 +313,21 @@ fn walk(events: &[Event], weights: &[Lanes], objects: &Lanes, recalls: &[f64], c
     for event in events {
         let weights = &weights[event.image()];
         if !event.is_right() {
-            for (wrong, weight) in wrong.iter_mut().zip(weights) {
-                *wrong += weight;
-            }
+            add(&mut wrong, weights);
             continue;
         }
+        add(&mut right, weights);
+        let (mut recall, mut precision) = (right, right);
+        divide(&mut recall, objects);
+        divide(&mut precision, &std::array::from_fn(|lane| wrong[lane] + right[lane] + SPACING));
         for lane in 0..LANES {
-            if weights[lane] == 0.0 {
-                continue;
-            }
-            right[lane] += weights[lane];
-            let recall = right[lane] / objects[lane];
-            while recalls.get(reached[lane]).is_some_and(|next| recall >= *next) {
+            while recalls.get(reached[lane]).is_some_and(|next| recall[lane] >= *next) {
                 reached[lane] += 1;
             }
-            let best = &mut curve[reached[lane]][lane];
-            *best = best.max(right[lane] / (wrong[lane] + right[lane] + SPACING));
+            if let Some(at) = reached[lane].checked_sub(1) {
+                let best = &mut curve[at][lane];
+                *best = if precision[lane] > *best { precision[lane] } else { *best };
+            }
         }
     }
     for at in (1..curve.len()).rev() {
