@@ -161,7 +161,6 @@ def voc_ap(images, objects, found):
     total = sum(not hard for _, _, hard in objects)
     if not total:
         return [np.nan, np.nan]
-    found = [d for d in found]
     order = np.argsort([-score for _, _, score in found], kind="stable")
     taken, right, wrong = set(), [], []
     for image, box, _ in (found[i] for i in order):
@@ -320,7 +319,7 @@ def main():
                     if name:
                         check.rows(f"seed {seed}, {kind}, {name}", ours["per_class"][name][kind], NAMES, rows)
             asked = {"samples": options.samples, "seed": start, "confidence": confidence}
-            coco_case = {**asked, "truth": truth, "a": found[0], "b": found[1], "intervals": stored}
+            case = {**asked, "coco": {"truth": truth, "a": found[0], "b": found[1], "intervals": stored}}
 
             images, classes, objects, found = voc_data(r)
             root = write_voc(folder, images, classes, objects, found)
@@ -335,9 +334,12 @@ def main():
             for name in classes:
                 check.rows(f"seed {seed}, voc, {name}", ours["per_class"][name]["voc"], ["ap_2007", "ap_area"], expected[name])
             if options.store:
-                folder_ = pathlib.Path(options.store)
-                folder_.mkdir(parents=True, exist_ok=True)
-                (folder_ / f"{seed}.json").write_text(json.dumps(coco_case, separators=(",", ":")))
+                files = {str(file.relative_to(folder)): file.read_text() for file in folder.glob("VOC/**/*.*")}
+                files |= {str(file.relative_to(folder)): file.read_text() for file in folder.glob("[ab]/*.txt")}
+                case["voc"] = {"files": files, "intervals": {"voc": expected}}
+                path = pathlib.Path(options.store) / f"{seed}.json"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(json.dumps(case, separators=(",", ":")))
     print(f"{options.seeds} seeds, {check.figures} figures, {check.wrong} differ; ends differ by at most {check.most:.1e}")
     sys.exit(check.wrong > 0)
 

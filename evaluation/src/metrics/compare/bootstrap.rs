@@ -70,8 +70,9 @@ pub struct Interval {
     pub samples: usize,
 }
 
-/// The differences B - A of all figures over the replicates; none for a figure that no replicate can tell.
-pub fn paired<R: Replay>(a: &R, b: &R, bootstrap: &Bootstrap) -> Vec<Option<Interval>> {
+/// The differences B - A of all figures over the replicates; none for a figure that no replicate can tell. `done` is told
+/// of each pass of [`LANES`] replicates.
+pub fn paired<R: Replay>(a: &R, b: &R, bootstrap: &Bootstrap, done: impl Fn() + Sync) -> Vec<Option<Interval>> {
     let images = a.images();
     let pass = |(weights, rooms, found): &mut (Vec<Lanes>, (R::Scratch, R::Scratch), Vec<Lanes>), first: usize| {
         weights.fill([0.0; LANES]);
@@ -87,6 +88,7 @@ pub fn paired<R: Replay>(a: &R, b: &R, bootstrap: &Bootstrap) -> Vec<Option<Inte
                 *delta = if exact.abs() <= ROUNDING { 0.0 } else { exact };
             }
         }
+        done();
         deltas
     };
     let room = || (vec![[0.0; LANES]; images], (a.scratch(), b.scratch()), vec![[f64::NAN; LANES]; a.len()]);

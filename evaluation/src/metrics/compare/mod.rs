@@ -5,7 +5,7 @@ mod coco;
 pub mod reports;
 mod voc;
 
-pub use bootstrap::{Bootstrap, Interval, Replay, paired};
+pub use bootstrap::{Bootstrap, Interval, LANES, Replay, paired};
 pub use coco::CocoReplay;
 pub use reports::Saved;
 pub use voc::VocReplay;

@@ -9,6 +9,7 @@ use crate::metrics::selection::Selection;
 use crate::metrics::voc;
 use anyhow::{Result, bail};
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::Path;
 
@@ -27,6 +28,12 @@ impl Saved {
     /// When the file is no such result.
     pub fn read(path: &Path) -> Result<Self> {
         let value: Value = saved::read(path)?;
+        if value.is_array() {
+            bail!(
+                "{} is a list and no result of `vovdet eval --json`; detections are to be scored first, with `vovdet eval`",
+                path.display()
+            );
+        }
         // Read as what it is from the text: a `Value` does not keep the order of the classes.
         match value.get("map_2007") {
             Some(_) => saved::read(path).map(Self::Voc),
@@ -87,7 +94,7 @@ pub fn coco(a: &coco::Report, b: &coco::Report, paths: [&Path; 2]) -> Result<Vec
     } else {
         (content(ours.1), content(theirs.1))
     };
-    let ids = |report: &coco::Report| report.per_class.iter().map(|(_, class)| class.id).collect::<Vec<_>>();
+    let ids = |report: &coco::Report| report.per_class.iter().map(|(_, class)| class.id).collect::<BTreeSet<_>>();
     let classes = |report: &coco::Report| names(report.per_class.iter().map(|(name, _)| name));
     let all_classes = match ids(a) == ids(b) {
         true => (String::new(), String::new()),
@@ -121,12 +128,15 @@ fn section(name: &'static str, kind: Kind, a: &coco::Report, b: &coco::Report) -
         let figure = |i: usize| Delta::new(FIGURES[i].name, known(a[i]), known(b[i]));
         (0..FIGURES.len()).map(figure).collect()
     };
-    let class = |((name, a), (_, b)): ((&str, &coco::ClassReport), (&str, &coco::ClassReport))| {
+    // Other programs sort the classes of a JSON object by name; here they have the order of their ids.
+    let others: BTreeMap<_, _> = b.per_class.iter().map(|(_, class)| (class.id, class)).collect();
+    let mut pairs: Vec<_> = a.per_class.iter().filter_map(|(name, a)| Some((name, a, *others.get(&a.id)?))).collect();
+    pairs.sort_by_key(|(_, a, _)| a.id);
+    let classes = pairs.into_iter().map(|(name, a, b)| {
         let figures = deltas(a.figures(kind).unwrap_or([-1.0; 12]), b.figures(kind).unwrap_or([-1.0; 12]));
         (name.to_owned(), Class { objects: a.objects, figures })
-    };
+    });
     let figures = deltas(a.figures(kind)?, b.figures(kind)?);
-    let classes = a.per_class.iter().zip(b.per_class.iter()).map(class);
     Some(Section { kind: name, figures, per_class: Named::new(classes, |name, _| name.to_owned()) })
 }
 
@@ -136,12 +146,17 @@ fn section(name: &'static str, kind: Kind, a: &coco::Report, b: &coco::Report) -
 /// When the results are not of the same data set, images, classes and protocol.
 pub fn voc(a: &voc::Report, b: &voc::Report, paths: [&Path; 2]) -> Result<Section> {
     let [ours, theirs] = [a, b].map(|report| (&report.protocol, &report.counts));
-    let classes = |report: &voc::Report| report.per_class.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+    let classes =
+        |report: &voc::Report| report.per_class.iter().map(|(name, _)| name.to_owned()).collect::<BTreeSet<_>>();
     let split = |report: &voc::Report| report.protocol.split.clone().unwrap_or_else(|| "all annotations".into());
     // A folder has no hash, and may have moved: the objects tell whether it is the same.
     let objects = |report: &voc::Report| {
         let root = report.provenance.annotations.path.display();
-        let each = report.per_class.iter().map(|(_, class)| (class.objects, class.difficult)).collect::<Vec<_>>();
+        let each = report
+            .per_class
+            .iter()
+            .map(|(name, class)| (name.to_owned(), class.objects, class.difficult))
+            .collect::<BTreeSet<_>>();
         (each, format!("{} and {} difficult in {root}", report.counts.objects, report.counts.difficult))
     };
     let [mine, yours] = [objects(a), objects(b)];
@@ -157,11 +172,11 @@ pub fn voc(a: &voc::Report, b: &voc::Report, paths: [&Path; 2]) -> Result<Sectio
             same("least score, --min-score", ours.0.min_score, theirs.0.min_score),
         ],
     )?;
-    let class = |((name, a), (_, b)): ((&str, &voc::ClassReport), (&str, &voc::ClassReport))| {
+    let per_class = a.per_class.iter().filter_map(|(name, a)| {
+        let b = b.per_class.get(name)?;
         let figures = vec![Delta::new("ap_2007", a.ap_2007, b.ap_2007), Delta::new("ap_area", a.ap_area, b.ap_area)];
-        (name.to_owned(), Class { objects: a.objects, figures })
-    };
-    let per_class = a.per_class.iter().zip(b.per_class.iter()).map(class);
+        Some((name.to_owned(), Class { objects: a.objects, figures }))
+    });
     Ok(Section {
         kind: "voc",
         figures: vec![Delta::new("map_2007", a.map_2007, b.map_2007), Delta::new("map_area", a.map_area, b.map_area)],

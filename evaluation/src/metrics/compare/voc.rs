@@ -3,7 +3,7 @@
 use super::bootstrap::{LANES, Lanes, Replay};
 use super::coco::Event;
 use crate::data::voc::VocData;
-use crate::metrics::voc::{self, Detection, Scores, Verdict, area_under_curve};
+use crate::metrics::voc::{Detection, Scores, Verdict, area_under_curve};
 use std::collections::HashMap;
 
 /// Recalls of the convention of 2007.
@@ -27,8 +27,9 @@ struct Class {
 pub struct Scratch(Vec<(f64, f64)>);
 
 impl VocReplay {
-    /// Takes the verdicts out of an evaluation. `images` are its images in order, as indices into the data set.
-    pub fn new(data: &VocData, scores: &Scores, images: &[usize]) -> Self {
+    /// Takes the verdicts on the classes `names` out of an evaluation. `images` are its images in order, as indices into
+    /// the data set.
+    pub fn new(data: &VocData, scores: &Scores, names: &[&str], images: &[usize]) -> Self {
         let places: HashMap<usize, u32> = images.iter().copied().zip(0..).collect();
         let event = |(detection, verdict): &(Detection, Verdict)| {
             let is_right = match verdict {
@@ -38,18 +39,19 @@ impl VocReplay {
             };
             Some(Event::new(*places.get(&detection.image)?, is_right))
         };
-        let class = |(name, class): (&String, &voc::Class)| {
+        let class = |name: &&str| {
+            let class = scores.names.iter().zip(&scores.classes).find(|(known, _)| known == name)?.1;
             let index = data.classes.iter().position(|known| known == name);
             let to_find = |image: &usize| {
                 let objects = data.images[*image].objects.iter();
                 objects.filter(|object| Some(object.class) == index && !object.difficult).count() as f64
             };
-            Class {
+            Some(Class {
                 objects: (0..).zip(images.iter().map(to_find)).filter(|(_, n)| *n > 0.0).collect(),
                 events: class.detections.iter().filter_map(event).collect(),
-            }
+            })
         };
-        Self { images: images.len(), classes: scores.names.iter().zip(&scores.classes).map(class).collect() }
+        Self { images: images.len(), classes: names.iter().filter_map(class).collect() }
     }
 
     /// Per figure: how many images hold objects that it is about.

@@ -1,10 +1,11 @@
 //! From two results to their intervals: the data set and the detections that they name are read and matched again.
 
+use crate::cli::console::Console;
 use crate::cli::eval::coco::options;
 use crate::data::coco::{CocoData, RawResults};
 use crate::data::voc::VocData;
 use crate::metrics::coco::{self, Evaluation, Kind, Options};
-use crate::metrics::compare::{Bootstrap, CocoReplay, Replay, Section, VocReplay, paired};
+use crate::metrics::compare::{Bootstrap, CocoReplay, Interval, LANES, Replay, Section, VocReplay, paired};
 use crate::metrics::provenance::Provenance;
 use crate::metrics::saved;
 use crate::metrics::voc::{self, read_detections};
@@ -32,6 +33,7 @@ impl std::error::Error for Without {}
 /// # Errors
 /// [`Without`] when the results do not lead back to their detections; else when a file has changed or cannot be read.
 pub fn coco(
+    console: &Console,
     reports: [&coco::Report; 2],
     paths: [&Path; 2],
     sections: Vec<Section>,
@@ -56,7 +58,7 @@ pub fn coco(
     };
     let (a, b) = (replays(0)?, replays(1)?);
     let with = |(section, (a, b)): (Section, (CocoReplay, CocoReplay))| {
-        let intervals = intervals(&section, [&a, &b], paths, &detections, bootstrap)?;
+        let intervals = intervals(console, &section, [&a, &b], paths, &detections, bootstrap)?;
         Ok(section.with(&intervals, &a.images_with_objects()))
     };
     let sections = sections.into_iter().zip(a.into_iter().zip(b)).map(with).collect::<Result<_>>()?;
@@ -68,6 +70,7 @@ pub fn coco(
 /// # Errors
 /// The same.
 pub fn voc(
+    console: &Console,
     reports: [&voc::Report; 2],
     paths: [&Path; 2],
     section: Section,
@@ -79,28 +82,28 @@ pub fn voc(
     let data = VocData::read(&root, protocol.split.as_deref())?;
     let images = protocol.selection.of((0..data.images.len()).collect());
     all_seen(paths[0], reports[0].counts.images, images.len())?;
+    let classes: Vec<&str> = section.per_class.iter().map(|(name, _)| name).collect();
     let replay = |which: usize| -> Result<VocReplay> {
         let voc::Report { protocol, provenance, .. } = reports[which];
         // A run with a model counts the data set's own classes.
         let names = provenance.model.as_ref().map_or(protocol.class_names.as_deref(), |_| Some(&data.classes[..]));
         let found = read_detections(&detections[which], &data, names, protocol.min_score)?;
-        Ok(VocReplay::new(&data, &found.scores(&data, protocol)?, &images))
+        Ok(VocReplay::new(&data, &found.scores(&data, protocol)?, &classes, &images))
     };
     let (a, b) = (replay(0)?, replay(1)?);
-    let intervals = intervals(&section, [&a, &b], paths, &detections, bootstrap)?;
+    let intervals = intervals(console, &section, [&a, &b], paths, &detections, bootstrap)?;
     Ok((vec![section.with(&intervals, &a.images_with_objects())], images.len()))
 }
 
-type Intervals = Vec<Option<crate::metrics::compare::Interval>>;
-
 /// The intervals, once it is sure that the matches are those of the results.
 fn intervals<R: Replay>(
+    console: &Console,
     section: &Section,
     replays: [&R; 2],
     paths: [&Path; 2],
     detections: &[PathBuf; 2],
     bootstrap: &Bootstrap,
-) -> Result<Intervals> {
+) -> Result<Vec<Option<Interval>>> {
     let expected = section.values();
     let [a, b] = replays.map(Replay::once);
     let agree = |found: f64, said: f64| (found.is_nan() && said.is_nan()) || (found - said).abs() < TOLERANCE;
@@ -112,7 +115,8 @@ fn intervals<R: Replay>(
         let (file, result) = (detections[which].display(), paths[which].display());
         bail!(Without(format!("{file} does not give the figures that {result} says; evaluate it again")));
     }
-    Ok(paired(replays[0], replays[1], bootstrap))
+    let console = console.with_bar(bootstrap.samples.div_ceil(LANES), "passes");
+    Ok(paired(replays[0], replays[1], bootstrap, || console.step()))
 }
 
 fn annotations(provenances: [&Provenance; 2], paths: [&Path; 2]) -> Result<PathBuf> {

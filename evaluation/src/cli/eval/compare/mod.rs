@@ -90,13 +90,13 @@ impl Compare {
                             .note(format_args!("{kind}: only one of the results has these figures; they are left out"));
                     }
                 }
-                let again = || again::coco([&a, &b], paths, sections.clone(), &wanted);
+                let again = || again::coco(console, [&a, &b], paths, sections.clone(), &wanted);
                 let found = (self.samples > 0).then(again);
                 (sections, serde_json::to_value(&a.protocol)?, found)
             }
             (Saved::Voc(a), Saved::Voc(b)) => {
                 let section = reports::voc(&a, &b, paths)?;
-                let again = || again::voc([&a, &b], paths, section.clone(), &wanted);
+                let again = || again::voc(console, [&a, &b], paths, section.clone(), &wanted);
                 let found = (self.samples > 0).then(again);
                 (vec![section], serde_json::to_value(&a.protocol)?, found)
             }

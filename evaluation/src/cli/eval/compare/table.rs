@@ -60,16 +60,15 @@ pub fn classes(section: &Section, bootstrap: Option<&Bootstrap>, all: bool) -> S
         let by_chance = (1.0 - bootstrap.confidence) * tested as f64;
         let _ = write!(
             text,
-            ": {marked} marked of {tested} with objects in {FEWEST_IMAGES} images or more, where chance alone marks about \
-             {}",
+            ": {marked} of the {tested} with objects in {FEWEST_IMAGES} images or more marked, by chance alone about {}",
             (by_chance * 10.0).round() / 10.0
         );
     }
     text += match (all, list.is_empty(), marked) {
         (true, ..) => "\n",
-        (_, true, _) => ": none differs\n",
+        (_, true, _) => "; none differs\n",
         (_, _, 0) => "; the ten that changed most, --per-class shows all\n",
-        _ => "; those, --per-class shows all\n",
+        _ => "; --per-class shows all\n",
     };
     if list.is_empty() {
         return text;
