@@ -116,3 +116,76 @@ impl Section {
         self.figures.iter().chain(classes).map(value).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::data::coco::{CocoData, RawResults};
+    use crate::data::voc::VocData;
+    use crate::metrics::coco::{Evaluation, Kind, Options};
+    use crate::metrics::selection::Selection;
+    use crate::metrics::voc::{Protocol, read_detections};
+    use std::path::{Path, PathBuf};
+
+    fn fixtures(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/eval").join(name)
+    }
+
+    fn bits(values: impl IntoIterator<Item = f64>) -> Vec<Option<u64>> {
+        values.into_iter().map(|value| (value >= 0.0).then(|| value.to_bits())).collect()
+    }
+
+    /// Random data with crowds, ties, more detections than count, and classes without objects or detections.
+    #[test]
+    fn with_every_image_once_the_figures_are_those_of_the_evaluation_to_the_last_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut cases = 0;
+        for entry in std::fs::read_dir(fixtures("random")).unwrap() {
+            let text = std::fs::read(entry.unwrap().path()).unwrap();
+            let case: serde_json::Value = serde_json::from_slice(&text).unwrap();
+            for name in ["truth", "results"] {
+                std::fs::write(folder.path().join(name), case[name].to_string()).unwrap();
+            }
+            let data = CocoData::read(&folder.path().join("truth")).unwrap();
+            let results = || data.results(RawResults::read(&folder.path().join("results")).unwrap(), None).unwrap();
+            let mut images = data.image_ids();
+            images.sort_unstable();
+            for max_dets in [[1, 10, 100], [2, 2, 3]] {
+                let options = Options { max_dets, ..Options::default() };
+                let evaluation = Evaluation::new(&data, &results(), Kind::Bbox, &options).unwrap();
+                let replay = CocoReplay::new(&evaluation, &images).unwrap();
+                let each = evaluation.per_category().into_iter().flat_map(|(_, figures)| figures);
+                let expected = evaluation.figures.into_iter().chain(each);
+                assert_eq!(bits(replay.once()), bits(expected));
+            }
+            cases += 1;
+        }
+        assert_eq!(cases, 12);
+    }
+
+    #[test]
+    fn with_every_image_once_vocs_figures_are_those_of_the_evaluation_to_the_last_bit() {
+        let data = VocData::read(&fixtures("padilla/groundtruths"), None).unwrap();
+        let found = read_detections(&fixtures("padilla/detections"), &data, None, None).unwrap();
+        let protocol = Protocol {
+            iou_threshold: 0.3,
+            split: None,
+            classes: Vec::new(),
+            min_score: None,
+            class_names: None,
+            selection: Selection::default(),
+        };
+        let scores = found.scores(&data, &protocol).unwrap();
+        let images: Vec<usize> = (0..data.images.len()).collect();
+        let names: Vec<&str> = scores.names.iter().map(String::as_str).collect();
+        let replay = VocReplay::new(&data, &scores, &names, &images);
+        // The only class with objects is the mean too.
+        let each: Vec<(f64, f64)> =
+            scores.classes.iter().map(|class| class.average_precision().unwrap_or((-1.0, -1.0))).collect();
+        let mean = *each.iter().find(|(eleven, _)| *eleven >= 0.0).unwrap();
+        let expected = std::iter::once(mean).chain(each).flat_map(|(eleven, area)| [eleven, area]);
+        assert_eq!(bits(replay.once()), bits(expected));
+    }
+}

@@ -42,16 +42,16 @@ impl Saved {
     }
 }
 
-/// What two results have that may differ: its name, and what each says.
-struct Same<'a>(&'a str, String, String);
+/// What two results may differ in: its name, whether it is the same, and how each has it.
+type Shared<'a> = (&'a str, bool, [String; 2]);
 
-fn same<T: Debug>(what: &'static str, a: T, b: T) -> Same<'static> {
-    Same(what, format!("{a:?}"), format!("{b:?}"))
+fn shared<T: PartialEq + Debug>(what: &str, values: [T; 2]) -> Shared<'_> {
+    (what, values[0] == values[1], values.map(|value| format!("{value:?}")))
 }
 
-fn check(paths: [&Path; 2], list: &[Same]) -> Result<()> {
+fn check(paths: [&Path; 2], list: &[Shared]) -> Result<()> {
     let [first, second] = paths.map(Path::display);
-    if let Some(Same(what, a, b)) = list.iter().find(|Same(_, a, b)| a != b) {
+    if let Some((what, _, [a, b])) = list.iter().find(|(_, same, _)| !same) {
         bail!("{first} and {second} cannot be compared: they differ in their {what} ({a} and {b})");
     }
     Ok(())
@@ -63,10 +63,19 @@ fn content(file: &FileRef) -> String {
     format!("{}{hash}", file.path.display())
 }
 
-fn images(selection: &Selection, count: usize) -> String {
-    let limit = selection.limit.map_or_else(String::new, |n| format!(", the first {n}"));
-    let shard = selection.shard.map_or_else(String::new, |shard| format!(", share {shard}"));
-    format!("{count}{limit}{shard}")
+fn images(selections: [&Selection; 2], counts: [usize; 2]) -> Shared<'static> {
+    let show = |which: usize| {
+        let Selection { limit, shard } = selections[which];
+        let limit = limit.map_or_else(String::new, |n| format!(", the first {n}"));
+        let shard = shard.map_or_else(String::new, |shard| format!(", share {shard}"));
+        format!("{}{limit}{shard}", counts[which])
+    };
+    ("images", selections[0] == selections[1] && counts[0] == counts[1], [0, 1].map(show))
+}
+
+fn least_score(scores: [Option<f64>; 2]) -> Shared<'static> {
+    let show = |score: Option<f64>| score.map_or_else(|| "none".into(), |score| score.to_string());
+    ("least score, --min-score", scores[0] == scores[1], scores.map(show))
 }
 
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -87,29 +96,25 @@ fn known(value: f64) -> Option<f64> {
 /// # Errors
 /// When the results are not of the same data set, images, classes and protocol, or have no kind in common.
 pub fn coco(a: &coco::Report, b: &coco::Report, paths: [&Path; 2]) -> Result<Vec<Section>> {
-    let [ours, theirs] = [a, b].map(|report| (&report.protocol, &report.provenance.annotations, &report.counts));
-    let hashes = [ours.1, theirs.1].map(|file| file.sha256.clone());
-    let different = if hashes[0].is_some() && hashes[0] == hashes[1] {
-        (String::new(), String::new())
-    } else {
-        (content(ours.1), content(theirs.1))
+    let both = [a, b];
+    let files = both.map(|report| &report.provenance.annotations);
+    let same_content = match files.map(|file| file.sha256.as_ref()) {
+        [Some(a), Some(b)] => a == b,
+        _ => files[0].path == files[1].path,
     };
-    let ids = |report: &coco::Report| report.per_class.iter().map(|(_, class)| class.id).collect::<BTreeSet<_>>();
-    let classes = |report: &coco::Report| names(report.per_class.iter().map(|(name, _)| name));
-    let all_classes = match ids(a) == ids(b) {
-        true => (String::new(), String::new()),
-        false => (classes(a), classes(b)),
-    };
+    let ids = both.map(|report| report.per_class.iter().map(|(_, class)| class.id).collect::<BTreeSet<_>>());
+    let classes = both.map(|report| names(report.per_class.iter().map(|(name, _)| name)));
+    let protocols = both.map(|report| &report.protocol);
     check(
         paths,
         &[
-            Same("annotations", different.0, different.1),
-            Same("classes", all_classes.0, all_classes.1),
-            Same("images", images(&ours.0.selection, ours.2.images), images(&theirs.0.selection, theirs.2.images)),
-            same("objects", ours.2.objects, theirs.2.objects),
-            same("most detections per image", ours.0.max_dets, theirs.0.max_dets),
-            same("sizes of detected masks, --mask-areas", ours.0.mask_areas, theirs.0.mask_areas),
-            same("least score, --min-score", ours.0.min_score, theirs.0.min_score),
+            ("annotations", same_content, files.map(content)),
+            ("classes", ids[0] == ids[1], classes),
+            images(protocols.map(|protocol| &protocol.selection), both.map(|report| report.counts.images)),
+            shared("number of objects", both.map(|report| report.counts.objects)),
+            shared("most detections per image, --max-dets", protocols.map(|protocol| protocol.max_dets)),
+            shared("sizes of detected masks, --mask-areas", protocols.map(|protocol| protocol.mask_areas)),
+            least_score(protocols.map(|protocol| protocol.min_score)),
         ],
     )?;
     let sections: Vec<_> = [(Kind::Bbox, "bbox"), (Kind::Segm, "segm")]
@@ -145,31 +150,28 @@ fn section(name: &'static str, kind: Kind, a: &coco::Report, b: &coco::Report) -
 /// # Errors
 /// When the results are not of the same data set, images, classes and protocol.
 pub fn voc(a: &voc::Report, b: &voc::Report, paths: [&Path; 2]) -> Result<Section> {
-    let [ours, theirs] = [a, b].map(|report| (&report.protocol, &report.counts));
-    let classes =
-        |report: &voc::Report| report.per_class.iter().map(|(name, _)| name.to_owned()).collect::<BTreeSet<_>>();
+    let both = [a, b];
+    let protocols = both.map(|report| &report.protocol);
     let split = |report: &voc::Report| report.protocol.split.clone().unwrap_or_else(|| "all annotations".into());
+    let classes = both.map(|report| report.per_class.iter().map(|(name, _)| name).collect::<BTreeSet<_>>());
     // A folder has no hash, and may have moved: the objects tell whether it is the same.
-    let objects = |report: &voc::Report| {
-        let root = report.provenance.annotations.path.display();
-        let each = report
-            .per_class
-            .iter()
-            .map(|(name, class)| (name.to_owned(), class.objects, class.difficult))
-            .collect::<BTreeSet<_>>();
-        (each, format!("{} and {} difficult in {root}", report.counts.objects, report.counts.difficult))
-    };
-    let [mine, yours] = [objects(a), objects(b)];
-    let objects = if mine.0 == yours.0 { (String::new(), String::new()) } else { (mine.1, yours.1) };
+    let objects = both.map(|report| {
+        let each = report.per_class.iter().map(|(name, class)| (name, class.objects, class.difficult));
+        each.collect::<BTreeSet<_>>()
+    });
+    let counts = both.map(|report| {
+        let voc::Counts { objects, difficult, .. } = report.counts;
+        format!("{objects} and {difficult} difficult in {}", report.provenance.annotations.path.display())
+    });
     check(
         paths,
         &[
-            Same("split", split(a), split(b)),
-            Same("images", images(&ours.0.selection, ours.1.images), images(&theirs.0.selection, theirs.1.images)),
-            Same("classes", names(classes(a).iter().map(String::as_str)), names(classes(b).iter().map(String::as_str))),
-            Same("objects", objects.0, objects.1),
-            same("overlap, --iou-threshold", ours.0.iou_threshold, theirs.0.iou_threshold),
-            same("least score, --min-score", ours.0.min_score, theirs.0.min_score),
+            ("split", split(a) == split(b), both.map(split)),
+            images(protocols.map(|protocol| &protocol.selection), both.map(|report| report.counts.images)),
+            ("classes", classes[0] == classes[1], classes.map(|list| names(list.into_iter()))),
+            ("objects", objects[0] == objects[1], counts),
+            shared("overlap, --iou-threshold", protocols.map(|protocol| protocol.iou_threshold)),
+            least_score(protocols.map(|protocol| protocol.min_score)),
         ],
     )?;
     let per_class = a.per_class.iter().filter_map(|(name, a)| {
