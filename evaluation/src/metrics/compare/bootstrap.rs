@@ -41,7 +41,7 @@ pub trait Replay: Sync {
     fn images(&self) -> usize;
 
     /// How many figures there are.
-    fn len(&self) -> usize;
+    fn figures(&self) -> usize;
 
     /// Room for a pass.
     fn scratch(&self) -> Self::Scratch;
@@ -51,7 +51,7 @@ pub trait Replay: Sync {
 
     /// The figures with every image counting once: those of the evaluation itself, to the last bit.
     fn once(&self) -> Vec<f64> {
-        let mut figures = vec![[f64::NAN; LANES]; self.len()];
+        let mut figures = vec![[f64::NAN; LANES]; self.figures()];
         self.replay(&vec![[1.0; LANES]; self.images()], &mut self.scratch(), &mut figures);
         figures.iter().map(|lanes| lanes[0]).collect()
     }
@@ -73,15 +73,22 @@ pub struct Interval {
 /// The differences B - A of all figures over the replicates; none for a figure that no replicate can tell. `done` is told
 /// of each pass of [`LANES`] replicates.
 pub fn paired<R: Replay>(a: &R, b: &R, bootstrap: &Bootstrap, done: impl Fn() + Sync) -> Vec<Option<Interval>> {
+    struct Room<S> {
+        weights: Vec<Lanes>,
+        a: S,
+        b: S,
+        found: Vec<Lanes>,
+    }
     let images = a.images();
-    let pass = |(weights, rooms, found): &mut (Vec<Lanes>, (R::Scratch, R::Scratch), Vec<Lanes>), first: usize| {
+    let pass = |room: &mut Room<R::Scratch>, first: usize| {
+        let Room { weights, found, .. } = room;
         weights.fill([0.0; LANES]);
-        for lane in 0..LANES {
-            draw(bootstrap.seed, first + lane, images, |image| weights[image][lane] += 1.0);
+        for (lane, replicate) in (first..).take(LANES).enumerate() {
+            draw(bootstrap.seed, replicate, images, |image| weights[image][lane] += 1.0);
         }
-        let mut deltas = vec![[f64::NAN; LANES]; b.len()];
-        a.replay(weights, &mut rooms.0, found);
-        b.replay(weights, &mut rooms.1, &mut deltas);
+        let mut deltas = vec![[f64::NAN; LANES]; b.figures()];
+        a.replay(weights, &mut room.a, found);
+        b.replay(weights, &mut room.b, &mut deltas);
         for (delta, a) in deltas.iter_mut().zip(found.iter()) {
             for (delta, a) in delta.iter_mut().zip(a) {
                 let exact = *delta - a;
@@ -91,14 +98,19 @@ pub fn paired<R: Replay>(a: &R, b: &R, bootstrap: &Bootstrap, done: impl Fn() + 
         done();
         deltas
     };
-    let room = || (vec![[0.0; LANES]; images], (a.scratch(), b.scratch()), vec![[f64::NAN; LANES]; a.len()]);
+    let room = || Room {
+        weights: vec![[0.0; LANES]; images],
+        a: a.scratch(),
+        b: b.scratch(),
+        found: vec![[f64::NAN; LANES]; a.figures()],
+    };
     let firsts: Vec<usize> = (0..bootstrap.samples).step_by(LANES).collect();
     let passes: Vec<Vec<Lanes>> = firsts.into_par_iter().map_init(room, pass).collect();
     let figure = |slot: usize| {
         let deltas = passes.iter().flat_map(|pass| pass[slot]).take(bootstrap.samples);
         interval(deltas.filter(|delta| !delta.is_nan()).collect(), bootstrap.confidence)
     };
-    (0..a.len()).into_par_iter().map(figure).collect()
+    (0..a.figures()).into_par_iter().map(figure).collect()
 }
 
 fn draw(seed: u64, replicate: usize, images: usize, mut each: impl FnMut(usize)) {

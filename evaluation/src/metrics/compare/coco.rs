@@ -191,7 +191,7 @@ impl Replay for CocoReplay {
         self.images
     }
 
-    fn len(&self) -> usize {
+    fn figures(&self) -> usize {
         (self.classes.len() + 1) * FIGURES.len()
     }
 

@@ -72,7 +72,7 @@ impl Replay for VocReplay {
         self.images
     }
 
-    fn len(&self) -> usize {
+    fn figures(&self) -> usize {
         2 * (self.classes.len() + 1)
     }
 

@@ -17,27 +17,27 @@ use std::path::PathBuf;
 /// Compare two results of one data set: the difference of every figure, B - A, and how far chance could move it.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-A and B are what `vovdet eval coco` or `vovdet eval voc` printed with --json, of the same annotations, images, classes and
-options; results that are not are refused. The detections that they name must still be there, at their place or beside the
+A and B are what `vovdet eval coco` or `vovdet eval voc` printed with --json, of the same annotations, images, classes and \
+options; results that are not are refused. The detections that they name must still be there, at their place or beside the \
 result; keep them with --save-detections. Without them the differences are shown without intervals.
 
-The interval is a paired bootstrap over images. As many images as there are are drawn again with replacement, the same ones
-for A and B, and every figure of both is computed on them; --samples times. The middle 95 % of the differences (--confidence)
-are the interval: with other images of the same kind the difference would likely lie there. Pairing takes out what is common
-to both, so a small difference can be sure although each figure alone is not. The interval knows of images only: training
+The interval is a paired bootstrap over images. As many images as there are are drawn again with replacement, the same ones \
+for A and B, and every figure of both is computed on them; --samples times. The middle 95 % of the differences (--confidence) \
+are the interval: with other images of the same kind the difference would likely lie there. Pairing takes out what is common \
+to both, so a small difference can be sure although each figure alone is not. The interval knows of images only: training \
 again with another seed is chance that it does not see.
 
-A * marks a difference whose interval leaves out 0. Of 80 classes 4 are marked by chance alone at 95 %, so a few marks among
-many classes prove nothing. A figure whose objects lie in fewer than 10 images gets no mark: its interval is too narrow.
-`B better` is the part of the draws in which B is better; a draw in which both are equal counts half. A draw without an object
+A * marks a difference whose interval leaves out 0. Of 80 classes 4 are marked by chance alone at 95 %, so a few marks among \
+many classes prove nothing. A figure whose objects lie in fewer than 10 images gets no mark: its interval is too narrow. \
+`B better` is the part of the draws in which B is better; a draw in which both are equal counts half. A draw without an object \
 of a class leaves the class out, of the mean too.
 
-The table shows the classes that are marked, or the ten that changed most where none is, the largest loss first; --per-class
+The table shows the classes that are marked, or the ten that changed most where none is, the largest loss first; --per-class \
 shows all. Classes are sorted by their first figure: AP, or VOC's ap_2007.
 
---json prints one object: \"a\", \"b\", \"protocol\", \"bootstrap\" (null without intervals; \"no_intervals\" then says why),
-and \"bbox\" and \"segm\" or \"voc\": a list of {figure, a, b, delta, low, high, better, samples, images}, null for what cannot
-be told; samples are the draws that the interval is over, images those that hold objects which the figure is about.
+--json prints one object: \"a\", \"b\", \"protocol\", \"bootstrap\" (null without intervals; \"no_intervals\" then says why), \
+and \"bbox\" and \"segm\" or \"voc\": a list of {figure, a, b, delta, low, high, better, samples, images}, null for what cannot \
+be told; samples are the draws that the interval is over, images those that hold objects which the figure is about. \
 \"per_class\" has the same lists of each class by name.
 
 Examples:
@@ -52,7 +52,7 @@ pub struct Compare {
     #[arg(value_name = "B.json")]
     b: PathBuf,
     /// How often images are drawn; 0 for no intervals.
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(..=100_000))]
     samples: u32,
     /// Where the draws start; the same seed gives the same intervals.
     #[arg(long, value_name = "S", default_value_t = 0)]
