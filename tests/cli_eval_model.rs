@@ -168,6 +168,28 @@ fn detections_that_a_page_needs_must_be_kept() {
     data.eval(&["--report", "page"]).fails_with(2, &["cannot be kept", "cache"]);
 }
 
+/// The lines that runs keep in the cache are enough for intervals.
+#[test]
+fn runs_of_a_model_are_compared_from_what_they_keep() {
+    let data = Data::new();
+    for (name, more) in [("low.json", ["--json", "--score", "0.3"]), ("high.json", ["--json", "--score", "0.98"])] {
+        fs::write(data.path(name), data.eval(&more).out).unwrap();
+    }
+    let mut command = vovdet(["eval", "compare", "low.json", "high.json", "--json", "--samples", "16"]);
+    command.current_dir(data.folder.path());
+    let ran = run(command);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    for kind in ["bbox", "segm"] {
+        let recall = &ran.lines()[0][kind][8];
+        assert_eq!(recall["figure"], "AR100");
+        // All images are the same, so every draw is the data set itself.
+        assert!(recall["delta"].as_f64().unwrap() < 0.0 && recall["better"] == 0.0, "{recall}");
+        for end in ["low", "high"] {
+            assert!((recall[end].as_f64().unwrap() - recall["delta"].as_f64().unwrap()).abs() < 1e-12, "{recall}");
+        }
+    }
+}
+
 #[test]
 fn images_that_are_missing_or_broken_are_left_out_and_told() {
     let data = Data::new();
@@ -181,6 +203,11 @@ fn images_that_are_missing_or_broken_are_left_out_and_told() {
     let report = &ran.lines()[0];
     assert_eq!(report["counts"]["images"], 1);
     assert!(report["bbox"][0].as_f64().unwrap() > 0.9, "images that were not seen do not count as missed");
+    fs::write(data.path("a.json"), &ran.out).unwrap();
+    let mut command = vovdet(["eval", "compare", "a.json", "a.json"]);
+    command.current_dir(data.folder.path());
+    let ran = run(command);
+    assert!(ran.code == 0 && ran.err.contains("is of 1 of 3 images and does not say of which"), "{}", ran.err);
 }
 
 #[test]
@@ -225,6 +252,13 @@ fn voc_folders_are_scored_from_their_images() {
     // Objects are Python's detections of these weights, so boxes agree in the same frame to a fraction of a pixel.
     assert!(report["map_area"].as_f64().unwrap() > 0.95, "{report}");
     assert!(path("found/comp4_det_val_nucleus.txt").is_file());
+    fs::write(path("result.json"), report.to_string()).unwrap();
+    fs::write(path("kept.json"), voc(&["--model", MODEL]).out).unwrap();
+    let mut command = vovdet(["eval", "compare", "result.json", "kept.json", "--json", "--samples", "8"]);
+    command.current_dir(folder.path());
+    let compared = run(command);
+    assert_eq!((compared.code, compared.err.as_str()), (0, ""), "a folder and kept lines are read");
+    assert_eq!(compared.lines()[0]["voc"][1]["high"], 0.0);
     let saved = voc(&["--detections", "found"]).lines().remove(0);
     assert_eq!((&saved["map_2007"], &saved["per_class"]), (&report["map_2007"], &report["per_class"]));
 }

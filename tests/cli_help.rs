@@ -6,7 +6,7 @@ use cli_support::{run, vovdet};
 
 #[test]
 fn every_verb_has_help_with_an_example() {
-    let verbs: [&[&str]; 16] = [
+    let verbs: [&[&str]; 17] = [
         &["detect"],
         &["classify"],
         &["features"],
@@ -20,6 +20,7 @@ fn every_verb_has_help_with_an_example() {
         &["eval", "coco"],
         &["eval", "voc"],
         &["eval", "merge"],
+        &["eval", "compare"],
         &["data", "inspect"],
         &["bench"],
         &["doctor"],

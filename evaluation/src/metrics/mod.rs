@@ -1,6 +1,7 @@
 //! Metrics of detections, and what is made of them.
 
 pub mod coco;
+pub mod compare;
 pub mod journal;
 pub mod named;
 pub mod provenance;

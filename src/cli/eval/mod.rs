@@ -15,6 +15,7 @@ use clap::{Args, Subcommand};
 Examples:
   vovdet eval coco --detections results.json --annotations instances_val2017.json
   vovdet eval coco --weights mask_rcnn.pth --images val2017 --annotations instances_val2017.json --json > a.json
+  vovdet eval compare a.json b.json
   vovdet eval voc --detections results/ --root VOC2007 --split test --report page/")]
 pub struct Eval {
     #[command(subcommand)]
@@ -26,6 +27,7 @@ enum Action {
     Coco(coco::Coco),
     Voc(voc::Voc),
     Merge(vovdet_evaluation::cli::eval::merge::Merge),
+    Compare(vovdet_evaluation::cli::eval::compare::Compare),
 }
 
 impl Eval {
@@ -34,6 +36,7 @@ impl Eval {
             Action::Coco(action) => action.run(console),
             Action::Voc(action) => action.run(console),
             Action::Merge(action) => action.run(console),
+            Action::Compare(action) => action.run(console),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `vovdet eval`: how good detections are; of saved ones, without a network.
 
 pub mod coco;
+pub mod compare;
 pub mod merge;
 mod page;
 mod show;
@@ -24,6 +25,7 @@ enum Action {
     Coco(coco::Coco),
     Voc(voc::Voc),
     Merge(merge::Merge),
+    Compare(compare::Compare),
 }
 
 impl Eval {
@@ -36,6 +38,7 @@ impl Eval {
             Action::Coco(action) => action.run(console),
             Action::Voc(action) => action.run(console, None),
             Action::Merge(action) => action.run(console),
+            Action::Compare(action) => action.run(console),
         }
     }
 }

@@ -49,10 +49,14 @@ pub struct Axes {
     places: [Place; 12],
 }
 
-struct Place {
-    thresholds: Range<usize>,
-    size: usize,
-    limit: usize,
+/// Where one figure lies.
+pub struct Place {
+    /// Overlaps that it averages over.
+    pub thresholds: Range<usize>,
+    /// Sizes of objects.
+    pub size: usize,
+    /// Limit of detections per image.
+    pub limit: usize,
 }
 
 impl Axes {
@@ -68,6 +72,11 @@ impl Axes {
             Place { thresholds, size: params.area_range_idx(figure.size).unwrap_or(0), limit }
         };
         Self { places: FIGURES.map(place) }
+    }
+
+    /// The place of each figure, in the order of [`FIGURES`].
+    pub fn into_places(self) -> [Place; 12] {
+        self.places
     }
 }
 
@@ -94,12 +103,12 @@ pub fn of(acc: &AccumulatedEval, axes: &Axes, classes: Range<usize>) -> Figures 
                 values.extend(classes.clone().map(at).filter(|v| *v > -1.0));
             }
         }
-        if values.is_empty() { -1.0 } else { sum(&values) / values.len() as f64 }
+        if values.is_empty() { -1.0 } else { pairwise_sum(&values) / values.len() as f64 }
     })
 }
 
 /// The sum in the order that numpy adds: pairwise, with eight running sums in blocks of up to 128.
-fn sum(values: &[f64]) -> f64 {
+pub fn pairwise_sum(values: &[f64]) -> f64 {
     match values.len() {
         0..8 => values.iter().fold(0.0, |sum, value| sum + value),
         8..=128 => {
@@ -115,7 +124,7 @@ fn sum(values: &[f64]) -> f64 {
         }
         n => {
             let half = n / 2 - n / 2 % 8;
-            sum(&values[..half]) + sum(&values[half..])
+            pairwise_sum(&values[..half]) + pairwise_sum(&values[half..])
         }
     }
 }

@@ -4,6 +4,7 @@ mod figures;
 mod report;
 mod scorer;
 
+pub(crate) use figures::{Axes, Place, pairwise_sum};
 pub use figures::{FIGURES, Figure, Figures};
 pub use report::{ClassReport, Protocol, Report, Scores, evaluate};
 pub use scorer::Scorer;
@@ -11,7 +12,6 @@ pub use scorer::Scorer;
 use crate::data::category::CategoryId;
 use crate::data::coco::{CocoData, Results};
 use anyhow::{Context, Result, bail};
-use figures::Axes;
 use hotcoco::params::IouType;
 use hotcoco::{Annotation, COCO, COCOeval, Segmentation, mask};
 use serde::{Deserialize, Serialize};
