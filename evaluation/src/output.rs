@@ -58,7 +58,9 @@ impl Unfinished {
         builder.prefix(".vovdet-");
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let (file, temporary) = builder.tempfile_in(folder)?.into_parts();
+        // The file's random name says nothing to anybody.
+        let plain = |error: io::Error| io::Error::from(error.kind());
+        let (file, temporary) = builder.tempfile_in(folder).map_err(plain)?.into_parts();
         let path = temporary.to_path_buf();
         files.get_or_insert_default().insert(path.clone());
         Ok((Self { path, temporary }, file))

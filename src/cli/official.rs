@@ -1,8 +1,9 @@
 //! Weights behind a name: a file, a built-in model, or official weights, fetched into the cache when they are not there.
 
 use super::console::Console;
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use std::path::{Path, PathBuf};
+use vovdet_evaluation::metrics::provenance::FileRef;
 use vovdet_pretrained::cache::{Cache, Event, Fetch, Network};
 use vovdet_pretrained::catalogue::{self, Entry};
 use vovdet_pretrained::{Checkpoint, models};
@@ -42,6 +43,15 @@ pub fn open_entry(entry: &Entry, console: &Console, offline: bool) -> Result<Che
     let console = console.with_download();
     let path = Cache::from_env()?.weights(entry, &network(offline)?, &mut |event| show(&console, entry, event))?;
     Ok(Checkpoint::open(path)?)
+}
+
+/// The file of official weights in the cache, for those who say what a result was made from.
+///
+/// # Errors
+/// When they cannot be had or read.
+pub fn file(entry: &Entry, offline: bool) -> Result<FileRef> {
+    let path = Cache::from_env()?.weights(entry, &network(offline)?, &mut |_| {})?;
+    FileRef::of(&path).with_context(|| path.display().to_string())
 }
 
 /// Fetches official weights, or checks those in the cache.

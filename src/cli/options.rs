@@ -131,6 +131,11 @@ impl EngineOptions {
         Self { device: DeviceChoice::Cpu, precision: Precision::Fp32, plain: true }
     }
 
+    /// Whether nothing was asked for.
+    pub fn is_default(&self) -> bool {
+        self.device == DeviceChoice::Auto && self.precision == Precision::Auto && !self.plain
+    }
+
     /// Writes what these options say into `options`.
     fn apply(&self, options: &mut LoadOptions) -> Result<()> {
         options.device = self.device.device()?;
@@ -166,10 +171,11 @@ impl ModelOptions {
     /// # Errors
     /// When the weights cannot be read again.
     pub fn provenance(&self, model: &Model, batch: usize, score: Option<f32>) -> Result<ModelRun> {
-        let weights = match &self.weights {
-            Some(path) if path.exists() => FileRef::of(path).with_context(|| path.display().to_string())?,
-            Some(path) => built_in(&path.to_string_lossy())?,
-            None => built_in(self.model.as_deref().unwrap_or_default())?,
+        let weights = match (&self.weights, self.official()) {
+            (_, Some(entry)) => FileRef { path: entry.name.as_str().into(), ..official::file(entry, self.offline)? },
+            (Some(path), None) if path.exists() => FileRef::of(path).with_context(|| path.display().to_string())?,
+            (Some(path), None) => built_in(&path.to_string_lossy())?,
+            (None, None) => built_in(self.model.as_deref().unwrap_or_default())?,
         };
         let device = self.engine.device.device()?;
         Ok(ModelRun {

@@ -1,6 +1,6 @@
 //! Categories of a data set and classes of a network: two numberings that must not be mixed up.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
@@ -84,6 +84,24 @@ impl ClassMap {
     pub fn category(&self, class: ClassIndex) -> Option<CategoryId> {
         self.categories.get(class.0).copied().flatten()
     }
+}
+
+/// The categories that words name: by name, in upper or lower case, or by id. All of them where there are no words.
+///
+/// # Errors
+/// When a word names none; the nearest name is suggested.
+pub fn chosen(words: &[String], categories: &[Category]) -> Result<Vec<CategoryId>> {
+    let one = |word: &String| {
+        let word = word.trim();
+        let by_name = categories.iter().find(|category| category.name.eq_ignore_ascii_case(word));
+        let found = by_name.or_else(|| categories.iter().find(|category| category.id.to_string() == word));
+        found.map(|category| category.id).ok_or_else(|| {
+            let near = vovdet_pretrained::naming::closest(word, categories.iter().map(|c| c.name.as_str()));
+            let hint = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+            anyhow!("--classes: the data set has no category `{word}`{hint}")
+        })
+    };
+    words.iter().map(one).collect()
 }
 
 fn outputs(classes: usize) -> String {

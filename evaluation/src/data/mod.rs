@@ -3,6 +3,7 @@
 pub mod category;
 pub mod coco;
 pub mod inspect;
+pub mod text;
 pub mod voc;
 
 use std::path::Path;

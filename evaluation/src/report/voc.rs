@@ -9,7 +9,7 @@ use super::data::{Column, Curve, Headline, Line, Page, Table, View, facts, round
 use super::gallery;
 use super::pictures::{self, Gallery, Wanted};
 use crate::data::voc::{VocData, VocImage};
-use crate::metrics::coco::{Evaluation, Kind};
+use crate::metrics::coco::{Evaluation, Kind, images_to_look_at};
 use crate::metrics::voc::{Class, ClassReport, Detections, Report, Scores};
 use anyhow::{Context, Result};
 use hotcoco::{Annotation, COCO, Category, Dataset, Image};
@@ -192,7 +192,7 @@ fn evaluated(data: &VocData, detections: &Detections, scores: &Scores, report: &
     let mut images: Vec<u64> =
         detections.images(data, &report.protocol).into_iter().map(|index| index as u64 + 1).collect();
     images.sort_unstable();
-    eval.params.img_ids = images;
+    eval.params.img_ids = images_to_look_at(&images);
     let wanted = |(index, name): (usize, &String)| scores.names.contains(name).then_some(index as u64 + 1);
     eval.params.cat_ids = data.classes.iter().enumerate().filter_map(wanted).collect();
     eval.evaluate()?;

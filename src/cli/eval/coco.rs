@@ -44,6 +44,9 @@ impl Coco {
     pub fn run(&self, console: &Console) -> Result<Outcome> {
         if self.saved.detections().is_some() {
             self.run.refuse_model(&self.model)?;
+            if self.model.class_names.is_some() {
+                bail!("--class-names are for a run with a model: saved detections have the ids of their categories");
+            }
             return self.saved.run(console);
         }
         if !self.model.is_given() {
@@ -77,7 +80,7 @@ impl Coco {
         let run =
             Run::new(&model, &self.run, &annotations, &protocol.selection, &images).keeping(self.saved.wants_page());
         let done = run.over(console, files, line, |line| scorer.add(line))?;
-        if done.scored == 0 {
+        if done.scored == 0 && !done.left_out.is_empty() {
             bail!("no image could be evaluated");
         }
         let scoring = Instant::now();

@@ -38,6 +38,11 @@ impl RunOptions {
                 "--save-detections, --resume and --score are for a run with a model, and --detections are saved ones"
             );
         }
+        if self.batch != 1 || !model.engine.is_default() {
+            bail!(
+                "--batch, --device, --precision and --plain are for a run with a model, and --detections are saved ones"
+            );
+        }
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::time::Instant;
 use vovdet_detectors::Detection;
 use vovdet_evaluation::cli::eval::voc as saved;
-use vovdet_evaluation::data::category::{Category, CategoryId, ClassIndex};
+use vovdet_evaluation::data::category::ClassIndex;
 use vovdet_evaluation::metrics::provenance::{FileRef, ModelRun, Provenance};
 use vovdet_evaluation::metrics::voc::{Detections, METRICS, write_comp4};
 
@@ -54,10 +54,7 @@ impl Voc {
         let data = self.saved.data(console)?;
         let model = Loaded::new(console, &self.model, &self.run)?;
         let protocol = self.saved.protocol(&data);
-        let category =
-            |(index, name): (usize, &String)| Category { id: CategoryId(index as u64 + 1), name: name.clone() };
-        let categories: Vec<_> = data.classes.iter().enumerate().map(category).collect();
-        let classes = model.class_map(&categories, &data.root, !protocol.classes.is_empty())?;
+        let classes = model.class_map(&data.categories(), &data.root, !protocol.classes.is_empty())?;
         let folder = self.saved.images().map_or_else(|| data.root.join("JPEGImages"), Into::into);
         let files = protocol.selection.of(data.images.iter().collect::<Vec<_>>());
         let files =
@@ -75,7 +72,7 @@ impl Voc {
         let mut found = Detections::none(&data);
         let run = Run::new(&model, &self.run, &annotations, &protocol.selection, &folder);
         let done = run.over(console, files, line, |line| found.add_line(&data, line))?;
-        if done.scored == 0 {
+        if done.scored == 0 && !done.left_out.is_empty() {
             bail!("no image could be evaluated");
         }
         let scoring = Instant::now();

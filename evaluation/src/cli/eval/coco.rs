@@ -4,12 +4,12 @@ use super::page::PageOptions;
 use super::{SelectionOptions, show};
 use crate::cli::Outcome;
 use crate::cli::console::Console;
-use crate::data::category::{Category, CategoryId};
+use crate::data::category;
 use crate::data::coco::{CocoData, RawResults};
 use crate::metrics::coco::{self, Kind, Options, Protocol, Report, Scores};
 use crate::metrics::provenance::{FileRef, Provenance, milliseconds};
 use crate::report;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -240,24 +240,8 @@ pub fn options(data: &CocoData, protocol: &Protocol) -> Result<Options> {
     let selection = &protocol.selection;
     Ok(Options {
         max_dets: protocol.max_dets,
-        categories: categories(&protocol.classes, &data.categories())?,
+        categories: category::chosen(&protocol.classes, &data.categories())?,
         images: (!selection.is_all()).then(|| selection.of(data.image_ids())),
         mask_areas: protocol.mask_areas,
     })
-}
-
-/// The categories that `--classes` names, by name or by id.
-fn categories(words: &[String], categories: &[Category]) -> Result<Vec<CategoryId>> {
-    let one = |word: &String| {
-        let word = word.trim();
-        let by_name = categories.iter().find(|category| category.name.eq_ignore_ascii_case(word));
-        by_name.or_else(|| categories.iter().find(|category| category.id.to_string() == word)).map(|c| c.id).ok_or_else(
-            || {
-                let near = vovdet_pretrained::naming::closest(word, categories.iter().map(|c| c.name.as_str()));
-                let hint = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
-                anyhow!("--classes: the data set has no category `{word}`{hint}")
-            },
-        )
-    };
-    words.iter().map(one).collect()
 }

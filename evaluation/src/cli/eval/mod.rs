@@ -56,8 +56,12 @@ struct SelectionOptions {
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     classes: Vec<String>,
     /// Leave out detections below this score; with a model, --score does not keep them either.
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true, value_parser = finite)]
     min_score: Option<f64>,
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(|| "a score is a number such as 0.05".into())
 }
 
 impl SelectionOptions {

@@ -42,7 +42,8 @@ impl CocoData {
             Err(hotcoco::Error::Json(first)) => {
                 let refusal = format!("{} is not a COCO annotation file", path.display());
                 let text = std::fs::read(path).with_context(|| path.display().to_string())?;
-                let mut value = serde_json::from_slice(&text).with_context(|| refusal.clone())?;
+                let mut value =
+                    serde_json::from_slice(super::text::unmarked(&text)).with_context(|| refusal.clone())?;
                 let mut repairs = Repairs::default();
                 repairs.data_set(&mut value, &mut names);
                 let data: Dataset = serde_json::from_value(value).map_err(|_| first).context(refusal)?;

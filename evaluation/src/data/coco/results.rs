@@ -65,7 +65,15 @@ impl RawResults {
     /// When the file cannot be read or is none of these.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read(path).with_context(|| path.display().to_string())?;
-        let records = records(&text).with_context(|| not_results(path))?;
+        let text = crate::data::text::unmarked(&text);
+        let records = records(text).map_err(|error| match no_number(text) {
+            Some((word, result)) => anyhow!(
+                "{}: result {result} holds {word}, which is no number; a network that diverged writes such results, leave \
+                 them out",
+                path.display()
+            ),
+            None => anyhow::Error::new(error).context(not_results(path)),
+        })?;
         Ok(Self { path: path.to_path_buf(), records })
     }
 }
@@ -165,6 +173,28 @@ pub fn line_records(line: &str, data: &CocoData) -> Result<(u64, Vec<Annotation>
     let image = data.names.known(&image_id).context("a kept line is of an image that the data set does not have")?;
     let detections = results.into_iter().map(|record| data.detection(record)).collect::<Result<Vec<_>>>()?;
     Ok((image, detections.into_iter().flatten().collect()))
+}
+
+/// A `NaN` or `Infinity` outside of texts, which Python writes and JSON does not know, and the number of its result.
+fn no_number(text: &[u8]) -> Option<(&'static str, usize)> {
+    let (mut quoted, mut escaped, mut depth, mut result) = (false, false, 0_u32, 0);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            _ if std::mem::take(&mut escaped) => {}
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'{' => {
+                depth += 1;
+                result += usize::from(depth == 1);
+            }
+            b'}' => depth = depth.saturating_sub(1),
+            b'N' if text[at..].starts_with(b"NaN") => return Some(("NaN", result)),
+            b'I' if text[at..].starts_with(b"Infinity") => return Some(("Infinity", result)),
+            _ => {}
+        }
+    }
+    None
 }
 
 fn records(text: &[u8]) -> serde_json::Result<Vec<Record>> {
@@ -299,6 +329,13 @@ mod tests {
         assert!(in_parts(cut.as_bytes()).is_none() && records(cut.as_bytes()).is_err());
         let misleading = text.replace("\"x\": {}", "\"x\": [{},{}]");
         assert_eq!(records(misleading.as_bytes()).unwrap().len(), 20_000);
+    }
+
+    #[test]
+    fn what_python_writes_for_no_number_is_found() {
+        let text = br#"[{"score": 1, "caption": "NaN \" {Infinity"}, {"a": {"b": 1}}, {"bbox": [1, -Infinity]}]"#;
+        assert_eq!(no_number(text), Some(("Infinity", 3)));
+        assert_eq!(no_number(br#"[{"caption": "NaN"}"#), None);
     }
 
     #[test]

@@ -8,8 +8,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 pub fn inspect(root: &Path) -> Result<Inspection> {
-    let data = VocData::read_all(root)?;
+    let (data, unreadable) = VocData::read_all(root)?;
     let mut problems = Problems::default();
+    for reason in unreadable {
+        problems.add("annotations cannot be read", || reason);
+    }
     let images = root.join("JPEGImages");
     let folder = images.is_dir().then_some(images);
     let known: HashSet<&str> = data.images.iter().map(|image| image.id.as_str()).collect();

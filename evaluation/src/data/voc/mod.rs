@@ -3,9 +3,10 @@
 mod text;
 mod xml;
 
-use anyhow::{Context, Result, bail};
+use super::category::{Category, CategoryId};
+use anyhow::{Context, Result, anyhow, bail};
 use rayon::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 /// The splits that are taken when none is named, in this order.
@@ -59,6 +60,8 @@ pub struct VocData {
     pub images: Vec<VocImage>,
     /// Boxes that were left out because they have no area.
     pub bad_boxes: Vec<BadBox>,
+    /// Ids that the split lists again; each image is taken once.
+    pub repeated: Vec<String>,
 }
 
 /// An annotation as read from a file, its classes by name.
@@ -102,21 +105,31 @@ impl VocData {
         Self::of_ids(root, split, ids)
     }
 
-    /// Reads all annotations, whatever the lists of images say.
+    /// Reads all annotations, whatever the lists of images say, and says of those that cannot be read why.
     ///
     /// # Errors
-    /// When the folder or an annotation cannot be read.
-    pub fn read_all(root: &Path) -> Result<Self> {
-        Self::of_ids(root, None, annotation_ids(root)?)
+    /// When the folder cannot be read.
+    pub fn read_all(root: &Path) -> Result<(Self, Vec<String>)> {
+        let ids = annotation_ids(root)?;
+        let annotations: Vec<_> = ids.par_iter().map(|id| annotation(root, id)).collect();
+        let mut unreadable = Vec::new();
+        let mut items = Vec::with_capacity(ids.len());
+        for (id, annotation) in ids.into_iter().zip(annotations) {
+            match annotation {
+                Ok(annotation) => items.push((id, annotation)),
+                Err(error) => unreadable.push(format!("{id}.xml {:#}", error.root_cause())),
+            }
+        }
+        Ok((Self::assemble(root, None, items.into_iter()), unreadable))
     }
 
-    fn of_ids(root: &Path, split: Option<String>, ids: Vec<String>) -> Result<Self> {
-        let read = |id: &String| {
-            let path = root.join("Annotations").join(format!("{id}.xml"));
-            xml::read(&path).with_context(|| path.display().to_string())
-        };
-        let annotations = ids.par_iter().map(read).collect::<Result<Vec<_>>>()?;
-        Ok(Self::assemble(root, split, ids.into_iter().zip(annotations)))
+    fn of_ids(root: &Path, split: Option<String>, mut ids: Vec<String>) -> Result<Self> {
+        let mut seen = HashSet::new();
+        let repeated: Vec<String> = ids.iter().filter(|id| !seen.insert(id.as_str())).cloned().collect();
+        let mut once = HashSet::new();
+        ids.retain(|id| once.insert(id.clone()));
+        let annotations = ids.par_iter().map(|id| annotation(root, id)).collect::<Result<Vec<_>>>()?;
+        Ok(Self { repeated, ..Self::assemble(root, split, ids.into_iter().zip(annotations)) })
     }
 
     /// Whether the classes are VOC's own twenty.
@@ -124,11 +137,17 @@ impl VocData {
         self.classes.iter().map(String::as_str).eq(vovdet_pretrained::classes::voc().iter().copied())
     }
 
+    /// The classes, their places in the list from 1 as ids.
+    pub fn categories(&self) -> Vec<Category> {
+        let category = |(name, id): (&String, u64)| Category { id: CategoryId(id), name: name.clone() };
+        self.classes.iter().zip(1..).map(category).collect()
+    }
+
     /// The lists of images in `ImageSets/Main`, those per class (`aeroplane_test`) left out.
     pub fn splits(&self) -> Vec<(String, Vec<String>)> {
         let lists = self.root.join("ImageSets/Main");
         let names = names_in(&lists).into_iter().filter(|name| !name.contains('_'));
-        let read = |name: String| Some((name.clone(), list(&std::fs::read_to_string(lists.join(name + ".txt")).ok()?)));
+        let read = |name: String| Some((name.clone(), list(&super::text::read(&lists.join(name + ".txt")).ok()?)));
         names.filter_map(read).collect()
     }
 
@@ -150,7 +169,7 @@ impl VocData {
             }
             images.push(VocImage { id, size: annotation.size, objects });
         }
-        Self { root: root.to_path_buf(), split, classes, images, bad_boxes }
+        Self { root: root.to_path_buf(), split, classes, images, bad_boxes, repeated: Vec::new() }
     }
 
     /// The file of an image in `JPEGImages`, `.jpg` or another extension.
@@ -165,8 +184,19 @@ impl VocData {
         paths.find(|path| path.is_file()).unwrap_or_else(|| folder.join(format!("{id}.jpg")))
     }
 
-    /// A sentence per kind of box that was left out.
+    /// A sentence about boxes that were left out, and one about images that are listed again.
     pub fn notes(&self) -> Vec<String> {
+        let shown = self.root.display();
+        let again = || {
+            let (first, n) = (&self.repeated[0], self.repeated.len());
+            let split = self.split.as_deref().unwrap_or_default();
+            format!("{shown}: {split}.txt lists {n} images again ({first}, …); each is taken once")
+        };
+        let again = (!self.repeated.is_empty()).then(again);
+        self.bad_boxes_note().into_iter().chain(again).collect()
+    }
+
+    fn bad_boxes_note(&self) -> Option<String> {
         let shown = |bad: &BadBox| format!("{} of {}", bad.class, bad.image);
         let few: Vec<_> = self.bad_boxes.iter().take(3).map(shown).collect();
         let more = if self.bad_boxes.len() > few.len() { ", …" } else { "" };
@@ -178,8 +208,20 @@ impl VocData {
                 few.join(", ")
             )
         };
-        (!self.bad_boxes.is_empty()).then(note).into_iter().collect()
+        (!self.bad_boxes.is_empty()).then(note)
     }
+}
+
+fn annotation(root: &Path, id: &str) -> Result<Annotation> {
+    let path = root.join("Annotations").join(format!("{id}.xml"));
+    let hint = |error: anyhow::Error| {
+        let missing = error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+        match missing {
+            true => anyhow!("there is no such annotation; a list of images has names without extension and blanks"),
+            false => error,
+        }
+    };
+    xml::read(&path).map_err(hint).with_context(|| path.display().to_string())
 }
 
 /// What is wrong with a box, if it has no area.
@@ -216,7 +258,7 @@ fn image_ids(root: &Path, split: Option<&str>) -> Result<(Option<String>, Vec<St
         return Ok((None, annotation_ids(root)?));
     };
     let path = file(name);
-    let text = match std::fs::read_to_string(&path) {
+    let text = match super::text::read(&path) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let mut there = names_in(&lists);

@@ -8,13 +8,13 @@ use std::path::Path;
 
 /// Reads an annotation; parts of objects (VOC's heads, hands and feet of persons) are no objects.
 pub fn read(path: &Path) -> Result<Annotation> {
-    let text = std::fs::read_to_string(path)?;
-    parse(&text)
+    parse(&crate::data::text::read(path)?)
 }
 
 fn parse(text: &str) -> Result<Annotation> {
     let mut reader = Reader::from_str(text);
     let mut path: Vec<String> = Vec::new();
+    let mut root = None;
     let mut annotation = Annotation::default();
     let mut size = (None, None);
     let mut object = Fields::default();
@@ -23,6 +23,7 @@ fn parse(text: &str) -> Result<Annotation> {
         match reader.read_event().context("is not XML")? {
             Event::Start(tag) => {
                 path.push(String::from_utf8_lossy(tag.name().as_ref()).into_owned());
+                root.get_or_insert_with(|| path[0].clone());
                 value.clear();
                 if path.len() == 2 && path[1] == "object" {
                     object = Fields::default();
@@ -31,7 +32,11 @@ fn parse(text: &str) -> Result<Annotation> {
             Event::Text(part) => value += &part.decode()?,
             Event::GeneralRef(reference) => match reference.resolve_char_ref()? {
                 Some(c) => value.push(c),
-                None => value += quick_xml::escape::resolve_xml_entity(&reference.decode()?).unwrap_or_default(),
+                None => {
+                    let name = reference.decode()?;
+                    let known = quick_xml::escape::resolve_xml_entity(&name);
+                    value += known.with_context(|| format!("has the entity &{name};, which XML does not know"))?;
+                }
             },
             Event::CData(part) => value += &part.decode()?,
             Event::End(_) => {
@@ -41,7 +46,7 @@ fn parse(text: &str) -> Result<Annotation> {
                     ["size", "width"] => size.0 = text.parse::<f64>().ok(),
                     ["size", "height"] => size.1 = text.parse::<f64>().ok(),
                     ["object", "name"] => object.class = Some(text.to_owned()),
-                    ["object", "difficult"] => object.difficult = !matches!(text, "" | "0"),
+                    ["object", "difficult"] => object.difficult = flag(text)?,
                     ["object", "bndbox", side] => object.side(side, text)?,
                     ["object"] => annotation.objects.push(std::mem::take(&mut object).finish()?),
                     _ => {}
@@ -54,11 +59,27 @@ fn parse(text: &str) -> Result<Annotation> {
             _ => {}
         }
     }
+    match root {
+        Some(name) if name.eq_ignore_ascii_case("annotation") => {}
+        Some(name) => bail!("is no VOC annotation: it is a <{name}>"),
+        None => bail!("is no VOC annotation: there is no <annotation> in it"),
+    }
     if let (Some(width), Some(height)) = size {
         // Sizes are small whole numbers; 0 where a tool did not know.
         annotation.size = Some((width as u32, height as u32)).filter(|(w, h)| *w > 0 && *h > 0);
     }
     Ok(annotation)
+}
+
+/// Whether an object is difficult: a number, or a word that some tools write.
+fn flag(text: &str) -> Result<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "" | "false" | "no" => Ok(false),
+        "true" | "yes" => Ok(true),
+        number => {
+            Ok(number.parse::<f64>().with_context(|| format!("has an object whose difficult is `{text}`"))? != 0.0)
+        }
+    }
 }
 
 #[derive(Default)]
@@ -76,7 +97,7 @@ impl Fields {
     }
 
     fn finish(self) -> Result<NamedObject> {
-        let class = self.class.context("has an object without a name")?;
+        let class = self.class.filter(|name| !name.is_empty()).context("has an object without a name")?;
         let [Some(x1), Some(y1), Some(x2), Some(y2)] = self.sides else {
             bail!("has a {class} without a whole bndbox (xmin, ymin, xmax, ymax)");
         };
@@ -107,6 +128,15 @@ mod tests {
     }
 
     #[test]
+    fn difficult_is_a_number_or_a_word() {
+        for (text, difficult) in
+            [("0", false), ("1", true), ("0.0", false), ("False", false), ("true", true), ("", false)]
+        {
+            assert_eq!(flag(text).unwrap(), difficult, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_missing_is_named() {
         let error = |text: &str| parse(text).unwrap_err().to_string();
         assert!(error("<annotation><object>").contains("ends inside"));
@@ -114,5 +144,15 @@ mod tests {
         assert!(error("<annotation><object><name>cat</name></object></annotation>").contains("a cat without a whole"));
         let bad = "<annotation><object><name>c</name><bndbox><xmin>left</xmin></bndbox></object></annotation>";
         assert!(error(bad).contains("xmin is `left`"));
+        for (text, word) in [
+            ("", "no <annotation>"),
+            ("hello", "no <annotation>"),
+            ("<html><body/></html>", "it is a <html>"),
+            ("<annotation><object><name></name></object></annotation>", "without a name"),
+            ("<annotation><object><name>&lol;</name></object></annotation>", "&lol;"),
+            ("<annotation><object><difficult>maybe</difficult></object></annotation>", "difficult is `maybe`"),
+        ] {
+            assert!(error(text).contains(word), "{text}: {}", error(text));
+        }
     }
 }

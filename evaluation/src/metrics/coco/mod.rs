@@ -111,7 +111,7 @@ impl Evaluation {
         eval.params.max_dets = options.max_dets.to_vec();
         eval.params.cat_ids = options.categories.iter().map(|id| id.0).collect();
         eval.params.cat_ids.sort_unstable();
-        eval.params.img_ids = options.images.clone().unwrap_or_default();
+        eval.params.img_ids = options.images.as_deref().map_or_else(Vec::new, images_to_look_at);
         eval.evaluate().with_context(|| data.path.display().to_string())?;
         Ok(Self::accumulated(kind, eval))
     }
@@ -134,6 +134,11 @@ impl Evaluation {
     pub fn inner(&self) -> &COCOeval {
         &self.eval
     }
+}
+
+/// A list of images as hotcoco takes it: to it, as to pycocotools, an empty one means all.
+pub(crate) fn images_to_look_at(images: &[u64]) -> Vec<u64> {
+    if images.is_empty() { vec![u64::MAX] } else { images.to_vec() }
 }
 
 /// How many images, objects and detections `options` select.

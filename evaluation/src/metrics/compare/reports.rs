@@ -3,7 +3,7 @@
 use super::{Class, Delta, Section};
 use crate::metrics::coco::{self, FIGURES, Figures, Kind};
 use crate::metrics::named::Named;
-use crate::metrics::provenance::FileRef;
+use crate::metrics::provenance::{FileRef, Provenance};
 use crate::metrics::saved;
 use crate::metrics::selection::Selection;
 use crate::metrics::voc;
@@ -63,6 +63,10 @@ fn content(file: &FileRef) -> String {
     format!("{}{hash}", file.path.display())
 }
 
+fn left_out(provenance: &Provenance) -> BTreeSet<String> {
+    provenance.left_out.iter().map(ToString::to_string).collect()
+}
+
 fn images(selections: [&Selection; 2], counts: [usize; 2]) -> Shared<'static> {
     let show = |which: usize| {
         let Selection { limit, shard } = selections[which];
@@ -111,6 +115,7 @@ pub fn coco(a: &coco::Report, b: &coco::Report, paths: [&Path; 2]) -> Result<Vec
             ("annotations", same_content, files.map(content)),
             ("classes", ids[0] == ids[1], classes),
             images(protocols.map(|protocol| &protocol.selection), both.map(|report| report.counts.images)),
+            shared("images that were left out", both.map(|report| left_out(&report.provenance))),
             shared("number of objects", both.map(|report| report.counts.objects)),
             shared("most detections per image, --max-dets", protocols.map(|protocol| protocol.max_dets)),
             shared("sizes of detected masks, --mask-areas", protocols.map(|protocol| protocol.mask_areas)),
@@ -168,6 +173,7 @@ pub fn voc(a: &voc::Report, b: &voc::Report, paths: [&Path; 2]) -> Result<Sectio
         &[
             ("split", split(a) == split(b), both.map(split)),
             images(protocols.map(|protocol| &protocol.selection), both.map(|report| report.counts.images)),
+            shared("images that were left out", both.map(|report| left_out(&report.provenance))),
             ("classes", classes[0] == classes[1], classes.map(|list| names(list.into_iter()))),
             ("objects", objects[0] == objects[1], counts),
             shared("overlap, --iou-threshold", protocols.map(|protocol| protocol.iou_threshold)),

@@ -6,7 +6,7 @@ use crate::data::voc::VocData;
 use crate::output;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -117,6 +117,15 @@ fn folder(path: &Path, data: &VocData) -> Result<Detections> {
         if !without.is_empty() {
             read.notes.push(format!("{}: there is no file for {}", path.display(), without.join(", ")));
         }
+        let others: Vec<_> =
+            files.iter().filter(|file| class_of(&stem(file), data).is_none()).map(|file| stem(file)).collect();
+        if !others.is_empty() {
+            let (shown, n) = (path.display(), others.len());
+            read.notes.push(format!(
+                "{shown}: {n} files are of no class of the data set and not read ({}.txt, …)",
+                others[0]
+            ));
+        }
         return Ok(read);
     }
     if per_image == 0 {
@@ -126,10 +135,16 @@ fn folder(path: &Path, data: &VocData) -> Result<Detections> {
             data.classes.first().map_or("none", String::as_str)
         );
     }
-    for path in &files {
-        if let Some(image) = images.get(stem(path).as_str()) {
-            image_text(path, *image, data, &mut read).with_context(|| path.display().to_string())?;
+    let mut strangers = BTreeMap::new();
+    for file in &files {
+        if let Some(image) = images.get(stem(file).as_str()) {
+            image_text(file, *image, data, &mut read, &mut strangers).with_context(|| file.display().to_string())?;
         }
+    }
+    for (name, count) in strangers {
+        let shown = path.display();
+        read.notes
+            .push(format!("{shown}: the data set has no class {name}; {count} detections of it count for nothing"));
     }
     Ok(read)
 }
@@ -153,7 +168,7 @@ fn class_of(stem: &str, data: &VocData) -> Option<usize> {
 
 /// `image score xmin ymin xmax ymax` per line, pixels counted from 1.
 fn comp4(path: &Path, class: usize, images: &HashMap<&str, usize>, read: &mut Detections) -> Result<()> {
-    let text = std::fs::read_to_string(path)?;
+    let text = crate::data::text::read(path)?;
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let place = || format!("line {} is not `image score xmin ymin xmax ymax`: {line}", index + 1);
         let (image, [score, x1, y1, x2, y2]) = words(line).with_context(place)?;
@@ -166,15 +181,21 @@ fn comp4(path: &Path, class: usize, images: &HashMap<&str, usize>, read: &mut De
 }
 
 /// `class score x y width height` per line, in the frame of text ground truth.
-fn image_text(path: &Path, image: usize, data: &VocData, read: &mut Detections) -> Result<()> {
-    let text = std::fs::read_to_string(path)?;
+fn image_text(
+    path: &Path,
+    image: usize,
+    data: &VocData,
+    read: &mut Detections,
+    strangers: &mut BTreeMap<String, usize>,
+) -> Result<()> {
+    let text = crate::data::text::read(path)?;
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let place = || format!("line {} is not `class score x y width height`: {line}", index + 1);
         let (name, [score, x, y, w, h]) = words(line).with_context(place)?;
         match data.classes.iter().position(|class| class == name) {
             Some(class) => read.by_class[class].push(Detection { image, score, bbox: [x, y, x + w, y + h] }),
             // The data set has no object of it, so it has no average precision.
-            None => read.notes.push(format!("{}: the data set has no class {name}", path.display())),
+            None => *strangers.entry(name.to_owned()).or_default() += 1,
         }
     }
     Ok(())
@@ -185,7 +206,7 @@ fn words(line: &str) -> Option<(&str, [f64; 5])> {
     let name = words.next()?;
     let numbers: Vec<f64> = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
     let numbers: [f64; 5] = numbers.try_into().ok()?;
-    (!numbers[0].is_nan()).then_some((name, numbers))
+    numbers.iter().all(|number| number.is_finite()).then_some((name, numbers))
 }
 
 fn coco(path: &Path, data: &VocData, class_names: Option<&[String]>) -> Result<Detections> {
@@ -312,6 +333,7 @@ mod tests {
             classes: classes.iter().map(|c| (*c).into()).collect(),
             images: Vec::new(),
             bad_boxes: Vec::new(),
+            repeated: Vec::new(),
         }
     }
 
@@ -329,7 +351,17 @@ mod tests {
     #[test]
     fn lines_are_whole_or_refused() {
         assert_eq!(words("000004 0.5 1 2 3 4"), Some(("000004", [0.5, 1.0, 2.0, 3.0, 4.0])));
-        for bad in ["", "a", "a 1 2 3 4", "a 1 2 3 4 5 6", "a b 1 2 3 4", "a nan 1 2 3 4"] {
+        for bad in [
+            "",
+            "a",
+            "a 1 2 3 4",
+            "a 1 2 3 4 5 6",
+            "a b 1 2 3 4",
+            "a nan 1 2 3 4",
+            "a 1 nan 2 3 4",
+            "a inf 1 2 3 4",
+            "a 1 2 3 4 inf",
+        ] {
             assert_eq!(words(bad), None, "{bad}");
         }
     }

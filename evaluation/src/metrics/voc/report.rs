@@ -1,11 +1,12 @@
 //! The result of an evaluation as it is written to JSON.
 
 use super::{Class, Detections, evaluate};
+use crate::data::category;
 use crate::data::voc::VocData;
 use crate::metrics::named::Named;
 use crate::metrics::provenance::Provenance;
 use crate::metrics::selection::Selection;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -92,17 +93,12 @@ impl Detections {
     /// # Errors
     /// When the data set has no class of a name.
     pub fn scores(&self, data: &VocData, protocol: &Protocol) -> Result<Scores> {
-        for word in &protocol.classes {
-            if !data.classes.contains(word) {
-                let near = vovdet_pretrained::naming::closest(word, data.classes.iter().map(String::as_str));
-                let hint = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
-                bail!("--classes: the data set has no class `{word}`{hint}");
-            }
-        }
+        let wanted = category::chosen(&protocol.classes, &data.categories())?;
         let images = self.images(data, protocol);
         let classes = evaluate(data, self, &images, protocol.iou_threshold);
-        let wanted = |name: &String| protocol.classes.is_empty() || protocol.classes.contains(name);
-        let (names, classes) = data.classes.iter().cloned().zip(classes).filter(|(name, _)| wanted(name)).unzip();
+        let each = data.categories().into_iter().zip(classes);
+        let each = each.filter(|(category, _)| wanted.is_empty() || wanted.contains(&category.id));
+        let (names, classes) = each.map(|(category, class)| (category.name, class)).unzip();
         Ok(Scores { classes, names, images: images.len() })
     }
 

@@ -10,6 +10,7 @@ use crate::metrics::provenance::Provenance;
 use crate::metrics::saved;
 use crate::metrics::voc::{self, read_detections};
 use anyhow::{Result, bail};
+use serde_json::Value;
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 
@@ -45,6 +46,8 @@ pub fn coco(
     let mut images = options.images.take().unwrap_or_else(|| data.image_ids());
     images.sort_unstable();
     images.dedup();
+    let left_out = &reports[0].provenance.left_out;
+    images.retain(|id| !left_out.contains(&Value::from(*id)));
     all_seen(paths[0], reports[0].counts.images, images.len())?;
     let options = Options { images: Some(images), ..options };
     let images = options.images.as_deref().unwrap_or_default();
@@ -80,7 +83,9 @@ pub fn voc(
     let root = annotations(reports.map(|report| &report.provenance), paths)?;
     let protocol = &reports[0].protocol;
     let data = VocData::read(&root, protocol.split.as_deref())?;
-    let images = protocol.selection.of((0..data.images.len()).collect());
+    let left_out = &reports[0].provenance.left_out;
+    let mut images: Vec<usize> = protocol.selection.of((0..data.images.len()).collect());
+    images.retain(|index| !left_out.contains(&Value::from(data.images[*index].id.as_str())));
     all_seen(paths[0], reports[0].counts.images, images.len())?;
     let classes: Vec<&str> = section.per_class.iter().map(|(name, _)| name).collect();
     let replay = |which: usize| -> Result<VocReplay> {
@@ -146,10 +151,10 @@ fn detections(provenances: [&Provenance; 2], paths: [&Path; 2]) -> Result<[PathB
     Ok([one(0)?, one(1)?])
 }
 
-/// A run that could not read some images does not say which.
+/// Whether all images are known that a result is of.
 fn all_seen(path: &Path, seen: usize, all: usize) -> Result<()> {
     if seen == all {
         return Ok(());
     }
-    bail!(Without(format!("{} is of {seen} of {all} images and does not say of which", path.display())))
+    bail!(Without(format!("{} is of {seen} images, and {all} are to be had now", path.display())))
 }
