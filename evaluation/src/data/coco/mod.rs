@@ -49,7 +49,7 @@ impl CocoData {
                         path.display()
                     ));
                 }
-                (COCO::from_dataset(data), notes)
+                (COCO::from_dataset(*data), notes)
             }
         };
         Ok(Self { path: path.to_path_buf(), coco: Arc::new(coco), notes, names })
@@ -74,14 +74,14 @@ impl CocoData {
 pub fn as_written(path: &Path) -> Result<(Dataset, Vec<String>)> {
     Ok(match read(path, &mut Names::default())? {
         Read::Indexed(mut coco) => (std::mem::take(&mut coco.dataset), Vec::new()),
-        Read::Patiently(data, notes) => (data, notes),
+        Read::Patiently(data, notes) => (*data, notes),
     })
 }
 
 /// An annotation file, after its first or its second reading.
 enum Read {
     Indexed(Box<COCO>),
-    Patiently(Dataset, Vec<String>),
+    Patiently(Box<Dataset>, Vec<String>),
 }
 
 fn read(path: &Path, names: &mut Names) -> Result<Read> {
@@ -116,7 +116,7 @@ fn patiently(path: &Path, refusal: Option<hotcoco::Error>, names: &mut Names) ->
     let mut repairs = Repairs::default();
     repairs.data_set(&mut value, names);
     match (serde_json::from_value(value), refusal) {
-        (Ok(data), _) => Ok(Read::Patiently(data, repairs.notes(path))),
+        (Ok(data), _) => Ok(Read::Patiently(Box::new(data), repairs.notes(path))),
         (Err(_), Some(refusal)) => Err(refusal).with_context(shown),
         (Err(e), None) => Err(e).with_context(shown),
     }
