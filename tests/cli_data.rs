@@ -67,6 +67,24 @@ fn what_is_wrong_with_coco_annotations_is_found() {
 }
 
 #[test]
+fn annotation_ids_that_come_twice_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("instances.json");
+    let object =
+        |x: u64| json!({"id": 3, "image_id": 1, "category_id": 1, "bbox": [x, 0, 5, 5], "area": 25, "iscrowd": 0});
+    let data = json!({"images": [{"id": 1, "file_name": "a.png", "width": 99, "height": 99}],
+        "categories": [{"id": 1, "name": "cell"}], "annotations": [object(0), object(9), object(20)]});
+    fs::write(&path, data.to_string()).unwrap();
+    let mut command = vovdet(["data", "inspect", "--json"]);
+    command.arg(&path);
+    let ran = run(command);
+    assert_eq!(ran.err, "");
+    let found = &ran.lines()[0];
+    assert_eq!(problem(found, "annotation ids occur more than once")["count"], 2);
+    assert_eq!((&found["objects"], found["problems"].as_array().unwrap().len()), (&json!(3), 1), "{found}");
+}
+
+#[test]
 fn folders_of_images_and_what_is_no_data_set() {
     let found = &inspect(&fixture("nuclei"))[0];
     assert_eq!(found["form"], "images");

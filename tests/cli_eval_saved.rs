@@ -86,6 +86,45 @@ fn random_data_give_pycocotools_figures_to_the_last_bit() {
     assert_eq!(cases, 12);
 }
 
+/// As in files that were put together from several: pycocotools looks objects up by id and finds the last one.
+#[test]
+fn annotation_ids_that_come_twice_have_pycocotools_figures_and_one_note() {
+    let folder = tempfile::tempdir().unwrap();
+    let (truth, results) = (folder.path().join("truth.json"), folder.path().join("results.json"));
+    for seed in [6, 36, 54] {
+        let case = read(&in_eval(&format!("repeated_ids/{seed}.json")));
+        fs::write(&truth, case["truth"].to_string()).unwrap();
+        fs::write(&results, case["results"].to_string()).unwrap();
+        let pairs = [("--detections", results.as_path()), ("--annotations", truth.as_path())];
+        let ran = eval("coco", &pairs, &["--json"]);
+        for kind in ["bbox", "segm"] {
+            assert_eq!(ran.lines()[0][kind], case["pycocotools"][kind]["all"], "{kind} of {seed}");
+        }
+        assert!(ran.err.contains("have the id of a later one") && ran.err.lines().count() == 1, "{}", ran.err);
+        assert_eq!(eval("coco", &pairs, &["--json", "--quiet"]).err, "");
+    }
+}
+
+/// Each object keeps what it is: pycocotools has no figures for such files.
+#[test]
+fn annotations_without_ids_and_categories_without_names_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (truth, results) = (folder.path().join("truth.json"), folder.path().join("results.json"));
+    let bbox = |x: u32| json!([x, 0, 10, 10]);
+    let object = |x: u32| json!({"image_id": 1, "category_id": 2, "bbox": bbox(x), "area": 100, "iscrowd": 0});
+    let data = json!({"images": [{"id": 1, "file_name": "a.png", "width": 90, "height": 90}],
+                      "categories": [{"id": 2}], "annotations": [object(0), object(20), object(40)]});
+    fs::write(&truth, data.to_string()).unwrap();
+    let found = [0, 20, 40].map(|x| json!({"image_id": 1, "category_id": 2, "bbox": bbox(x), "score": 0.5}));
+    fs::write(&results, json!(found).to_string()).unwrap();
+    let pairs = [("--detections", results.as_path()), ("--annotations", truth.as_path())];
+    let ran = eval("coco", &pairs, &["--json"]);
+    assert!(ran.err.contains("3 annotations without an id") && ran.err.contains("1 categories without a name"));
+    let all = &ran.lines()[0];
+    assert_eq!((&all["bbox"][0], &all["per_class"]["cat_2"]["objects"]), (&json!(1.0), &json!(3)));
+    assert_eq!(eval("coco", &pairs, &["--json", "--quiet"]).err, "");
+}
+
 /// Figures of faster_coco_eval's tests: an image id that is text in one place, and a least score.
 #[test]
 fn ids_may_be_text() {

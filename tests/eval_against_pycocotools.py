@@ -87,6 +87,15 @@ def data_set(seed):
     return {"images": images, "categories": categories, "annotations": objects}, detections
 
 
+def repeat_ids(seed, truth):
+    """Gives some annotations the id of another one, as in files that were put together from several."""
+    r = random.Random(seed + 10**6)
+    objects = truth["annotations"]
+    for item in objects:
+        if r.random() < 0.4:
+            item["id"] = r.choice(objects)["id"]
+
+
 def pycocotools(truth, results, kind):
     with contextlib.redirect_stdout(io.StringIO()):
         gt = COCO()
@@ -118,12 +127,15 @@ def main():
     arguments.add_argument("program")
     arguments.add_argument("--seeds", type=int, default=200)
     arguments.add_argument("--store", help="write the cases of this run with pycocotools' figures into this folder")
+    arguments.add_argument("--repeat-ids", action="store_true", help="annotation ids come more than once; of everything only")
     options = arguments.parse_args()
     wrong = figures = 0
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         for seed in range(options.seeds):
             truth, results = data_set(seed)
+            if options.repeat_ids:
+                repeat_ids(seed, truth)
             (folder / "truth.json").write_text(json.dumps(truth))
             (folder / "results.json").write_text(json.dumps(results))
             kinds = ["bbox"] + (["segm"] if results and "segmentation" in results[0] else [])
@@ -136,6 +148,8 @@ def main():
             expected = {}
             for kind in kinds:
                 everything, each = pycocotools(truth, results, kind)
+                if options.repeat_ids:  # pycocotools asks a lone category for ids of others, we do not.
+                    each = {}
                 expected[kind] = {"all": everything, "per_class": each}
                 pairs = [("all", ours[kind], everything)]
                 pairs += [(name, ours["per_class"][name][kind], values) for name, values in each.items()]

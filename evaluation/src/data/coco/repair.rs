@@ -17,10 +17,24 @@ impl Repairs {
         for (list, ids) in
             [("images", &["id"][..]), ("categories", &["id"]), ("annotations", &["id", "image_id", "category_id"])]
         {
-            for record in value.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            let records = value.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
+            for (index, record) in records.enumerate() {
                 let Some(record) = record.as_object_mut() else { continue };
                 for key in ids {
                     self.id(record, key, names);
+                }
+                match list {
+                    "annotations" if !record.contains_key("id") => {
+                        let nameless = names.number(&Id::Text(format!("annotation {index} without an id")));
+                        record.insert("id".into(), nameless.into());
+                        self.count("annotations without an id");
+                    }
+                    "categories" if !record.get("name").is_some_and(Value::is_string) => {
+                        let id = record.get("id").map_or_else(String::new, Value::to_string);
+                        record.insert("name".into(), format!("cat_{id}").into());
+                        self.count("categories without a name");
+                    }
+                    _ => {}
                 }
                 self.fields(record);
             }

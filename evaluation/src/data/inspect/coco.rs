@@ -1,23 +1,22 @@
 //! COCO's form.
 
 use super::{ClassCount, Files, Form, Inspection, Problems, by_size, size_name};
-use crate::data::coco::CocoData;
+use crate::data::coco::{CocoData, as_written};
 use crate::metrics::named::Named;
 use anyhow::Result;
-use hotcoco::{Annotation, Image, Segmentation};
+use hotcoco::{Annotation, Dataset, Image, Segmentation};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 pub fn inspect(path: &Path, images: Option<&Path>) -> Result<Inspection> {
-    let data = CocoData::read(path)?;
+    let (dataset, notes) = as_written(path)?;
     let mut problems = Problems::default();
-    for note in &data.notes {
+    for note in &notes {
         problems.add("oddities in the file", || note.clone());
     }
-    let dataset = &data.coco.dataset;
     let folder = match images {
         Some(folder) => Some(folder.to_path_buf()),
-        None => data.image_folder(),
+        None => image_folder(path, &dataset),
     };
     let mut image_sizes: Vec<(u32, u32)> = dataset.images.iter().map(|image| (image.width, image.height)).collect();
     if let Some(folder) = &folder {
@@ -139,20 +138,24 @@ impl CocoData {
     /// Where the image files seem to be: beside the annotations, in the folder that their name ends with (`val2017` for
     /// `annotations/instances_val2017.json`), or in `images`.
     pub fn image_folder(&self) -> Option<PathBuf> {
-        let first = &self.coco.dataset.images.first()?.file_name;
-        let here = self.path.parent()?;
-        let stem = super::super::stem(&self.path);
-        let split = stem.split_once('_').map_or("", |(_, rest)| rest);
-        let above = here.parent().unwrap_or(here);
-        let candidates = [
-            above.join(split),
-            above.join("images").join(split),
-            above.join("images"),
-            here.join(split),
-            here.join("images"),
-            here.to_path_buf(),
-            above.to_path_buf(),
-        ];
-        candidates.into_iter().find(|folder| !first.is_empty() && folder.join(first).is_file())
+        image_folder(&self.path, &self.coco.dataset)
     }
+}
+
+fn image_folder(path: &Path, dataset: &Dataset) -> Option<PathBuf> {
+    let first = &dataset.images.first()?.file_name;
+    let here = path.parent()?;
+    let stem = super::super::stem(path);
+    let split = stem.split_once('_').map_or("", |(_, rest)| rest);
+    let above = here.parent().unwrap_or(here);
+    let candidates = [
+        above.join(split),
+        above.join("images").join(split),
+        above.join("images"),
+        here.join(split),
+        here.join("images"),
+        here.to_path_buf(),
+        above.to_path_buf(),
+    ];
+    candidates.into_iter().find(|folder| !first.is_empty() && folder.join(first).is_file())
 }
