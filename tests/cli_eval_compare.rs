@@ -304,6 +304,29 @@ fn detections_that_have_changed_are_an_error() {
     folder.compare(&["voc.json", "voc.json"]).fails_with(2, &["found has changed since voc.json was made from it"]);
 }
 
+/// Category ids of COCO results on a VOC folder with classes of its own mean what was said of them.
+#[test]
+fn class_names_that_were_given_are_known_again() {
+    let folder = Folder::new();
+    folder.write("own/a.txt", "blob 10 10 20 20\n");
+    folder.write("own/b.txt", "blob 10 10 20 20\nspot 50 50 9 9\n");
+    let found = |score: f64| json!({"image_id": "b", "category_id": 2, "bbox": [9, 9, 21, 21], "score": score});
+    folder.write("found.json", &json!([found(0.5)]).to_string());
+    folder.write("names.txt", "spot\nblob\n");
+    let words = ["voc", "--root", "own", "--detections", "found.json", "--class-names", "names.txt"];
+    let report = folder.eval("a.json", &words);
+    let compared = folder.compared(&["a.json", "a.json", "--samples", "64"]);
+    // Half of the blobs are found.
+    assert_eq!(
+        (&report["per_class"]["blob"]["ap_area"], &report["per_class"]["spot"]["ap_area"]),
+        (&json!(0.5), &json!(0.0))
+    );
+    let blob = &compared["per_class"]["blob"]["voc"][1];
+    assert_eq!((&blob["a"], &blob["samples"], &blob["images"]), (&json!(0.5), &json!(64), &json!(2)));
+    // Draws of the other image alone have no spot.
+    assert!(compared["per_class"]["spot"]["voc"][1]["samples"].as_u64().unwrap() < 64);
+}
+
 #[test]
 fn what_is_no_result_is_refused_in_one_sentence() {
     let folder = demo();
