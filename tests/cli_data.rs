@@ -120,3 +120,20 @@ fn real_data_sets_have_their_published_counts() {
     };
     assert_eq!(tiny.iter().map(facts).collect::<Vec<_>>(), [[50, 470, 5, 1, 49], [50, 382, 5, 2, 48]]);
 }
+
+#[test]
+fn an_annotation_that_cannot_be_read_is_a_problem_among_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let annotations = folder.path().join("Annotations");
+    fs::create_dir(&annotations).unwrap();
+    let object =
+        "<object><name>cat</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object>";
+    fs::write(annotations.join("a.xml"), format!("<annotation>{object}</annotation>")).unwrap();
+    fs::write(annotations.join("b.xml"), "<annotation><object>").unwrap();
+    fs::write(annotations.join("c.xml"), "").unwrap();
+    let found = &inspect(folder.path())[0];
+    assert_eq!((&found["images"], &found["classes"]["cat"]["objects"]), (&json!(1), &json!(1)));
+    let unreadable = problem(found, "cannot be read");
+    assert_eq!(unreadable["count"], 2);
+    assert!(unreadable["examples"][0].as_str().unwrap().starts_with("b.xml ends inside"), "{unreadable}");
+}

@@ -207,7 +207,7 @@ fn results_that_do_not_fit_are_refused_in_one_sentence() {
     refused(&result(r#""bbox": [1, 2, 3], "score": 1"#), &["not a list of COCO results", "length 3"]);
     refused(&result(r#""bbox": [1, 2, 3, 4]"#), &["missing field `score`"]);
     refused(&result(r#""score": 1"#), &["0 have a box and 0 a mask"]);
-    refused(&result(r#""bbox": [1, 2, 3, 4], "score": NaN"#), &["not a list of COCO results"]);
+    refused(&result(r#""bbox": [1, 2, 3, 4], "score": NaN"#), &["result 1 holds NaN", "leave them out"]);
     refused("{}", &["not a list of COCO results"]);
     refused("", &["not a list of COCO results"]);
     refused("[{", &["not a list of COCO results"]);
@@ -284,6 +284,74 @@ fn difficult_objects_and_coco_results_on_voc_folders() {
     assert!(found["per_class"]["cat"]["ap_2007"].is_null(), "it has no object");
     eval("voc", &[("--detections", &path), ("--root", &root)], &["--split", "val"])
         .fails_with(2, &["--split val", "there are test"]);
+}
+
+/// Two images, a dog in each, found; the list has a byte order mark and names the second image twice.
+fn two_dogs(folder: &Path) -> (PathBuf, PathBuf) {
+    let root = folder.join("VOC");
+    fs::create_dir_all(root.join("Annotations")).unwrap();
+    fs::create_dir_all(root.join("ImageSets/Main")).unwrap();
+    for (id, name) in [("a", "dog"), ("b", "Wolf")] {
+        let object = format!(
+            "<object><name>{name}</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object>"
+        );
+        fs::write(root.join(format!("Annotations/{id}.xml")), format!("<annotation>{object}</annotation>")).unwrap();
+    }
+    fs::write(root.join("ImageSets/Main/test.txt"), "\u{feff}a\nb\nb\n").unwrap();
+    let found = folder.join("found");
+    fs::create_dir(&found).unwrap();
+    fs::write(found.join("det_dog.txt"), "\u{feff}a 0.9 1 1 9 9\r\n").unwrap();
+    fs::write(found.join("det_Wolf.txt"), "b 0.9 1 1 9 9\n").unwrap();
+    (root, found)
+}
+
+#[test]
+fn voc_lists_and_files_may_be_untidy_and_that_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, found) = two_dogs(folder.path());
+    fs::write(found.join("det_cat.txt"), "a 0.9 1 1 9 9\n").unwrap();
+    let pairs = [("--detections", found.as_path()), ("--root", root.as_path())];
+    let ran = eval("voc", &pairs, &["--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("test.txt lists 1 images again (b, …)"), "{}", ran.err);
+    assert!(ran.err.contains("det_cat.txt"), "{}", ran.err);
+    let report = &ran.lines()[0];
+    assert_eq!((&report["counts"]["images"], &report["counts"]["objects"]), (&json!(2), &json!(2)));
+    assert_eq!(report["map_area"], 1.0);
+    // By number, and by name in lower case.
+    for words in ["1", "wolf"] {
+        let chosen = eval("voc", &pairs, &["--json", "--classes", words]);
+        let classes = chosen.lines()[0]["per_class"].clone();
+        assert_eq!(classes.as_object().unwrap().keys().collect::<Vec<_>>(), ["Wolf"], "{}", chosen.err);
+    }
+    eval("voc", &pairs, &["--quiet", "--classes", "dgo"]).fails_with(2, &["--classes", "no category `dgo`"]);
+    fs::write(found.join("det_dog.txt"), "a 0.9 1 nan 9 9\n").unwrap();
+    eval("voc", &pairs, &["--quiet"]).fails_with(2, &["det_dog.txt", "line 1 is not"]);
+}
+
+#[test]
+fn a_share_without_images_has_no_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, found) = two_dogs(folder.path());
+    let none = voc(&found, &root, &["--shard", "3/3"]);
+    assert_eq!((&none["counts"]["images"], &none["map_area"]), (&json!(0), &Value::Null));
+    let detections = in_eval("val2014_100/instances_val2014_fakebbox100_results.json");
+    let annotations = in_eval("val2014_100/instances_val2014_100.json");
+    let none = coco(&detections, &annotations, &["--limit", "2", "--shard", "3/3"]);
+    assert_eq!((&none["counts"]["images"], &none["counts"]["detections"]), (&json!(0), &json!(0)));
+    assert_eq!(none["bbox"], Value::from(vec![-1.0; 12]));
+}
+
+#[test]
+fn options_of_a_run_are_refused_with_saved_detections() {
+    let detections = in_eval("val2014_100/instances_val2014_fakebbox100_results.json");
+    let annotations = in_eval("val2014_100/instances_val2014_100.json");
+    let pairs = [("--detections", detections.as_path()), ("--annotations", annotations.as_path())];
+    eval("coco", &pairs, &["--plain"]).fails_with(2, &["--plain"]);
+    eval("coco", &pairs, &["--class-names", "x.txt"]).fails_with(2, &["--class-names"]);
+    assert_eq!(eval("coco", &pairs, &["--min-score", "nan"]).code, 2);
+    let all = coco(&detections, &annotations, &[]);
+    assert_eq!(coco(&detections, &annotations, &["--min-score", "-1"])["bbox"], all["bbox"]);
 }
 
 #[test]
