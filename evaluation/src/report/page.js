@@ -142,7 +142,8 @@ function confusion() {
     return h('td', { title: text, vars }, count === 0 ? '·' : number(count));
   };
   const heads = rows.map((_, index) => h('th', { scope: 'col', title: label(index, 'nothing') }, label(index, 'nothing')));
-  at('confusion').replaceChildren(h('table', {},
+  // Names stand upright where they would not fit beside each other.
+  at('confusion').replaceChildren(h('table', { class: shown.length > 6 ? 'many' : undefined },
     h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'There ↓ found →'), ...heads)),
     h('tbody', {}, ...rows.map((row, index) =>
       h('tr', {}, h('th', { scope: 'row' }, label(index, 'nothing')), ...row.map((count, column) => cell(count, index, column)))))));
