@@ -39,7 +39,7 @@ impl CocoData {
     /// When it cannot be read, is no COCO annotation file, or lists no images or categories.
     pub fn read(path: &Path) -> Result<Self> {
         let mut names = Names::default();
-        let (coco, notes) = match read(path, &mut names)? {
+        let (coco, mut notes) = match read(path, &mut names)? {
             Read::Indexed(coco) => (*coco, Vec::new()),
             Read::Patiently(mut data, mut notes) => {
                 let repeated = repeated::resolve(&mut data);
@@ -52,6 +52,13 @@ impl CocoData {
                 (COCO::from_dataset(*data), notes)
             }
         };
+        if coco.get_ann(0).is_some_and(|annotation| !annotation.iscrowd) {
+            notes.push(format!(
+                "{}: an annotation has the id 0, which pycocotools never counts as found; here it is one like others, so \
+                 figures may be a little higher than its",
+                path.display()
+            ));
+        }
         Ok(Self { path: path.to_path_buf(), coco: Arc::new(coco), notes, names })
     }
 
