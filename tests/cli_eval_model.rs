@@ -43,8 +43,12 @@ impl Data {
     }
 
     fn eval(&self, more: &[&str]) -> Ran {
-        let mut command =
-            vovdet(["eval", "coco", "--model", MODEL, "--annotations", "instances.json", "--images", "images"]);
+        self.eval_of(&[&["--images", "images"], more].concat())
+    }
+
+    /// The same with the images that are beside the annotations, or others.
+    fn eval_of(&self, more: &[&str]) -> Ran {
+        let mut command = vovdet(["eval", "coco", "--model", MODEL, "--annotations", "instances.json"]);
         command.args(more).current_dir(self.folder.path()).env("XDG_CACHE_HOME", self.path("cache"));
         run(command)
     }
@@ -175,7 +179,7 @@ fn runs_of_a_model_are_compared_from_what_they_keep() {
     for (name, more) in [("low.json", ["--json", "--score", "0.3"]), ("high.json", ["--json", "--score", "0.98"])] {
         fs::write(data.path(name), data.eval(&more).out).unwrap();
     }
-    let mut command = vovdet(["eval", "compare", "low.json", "high.json", "--json", "--samples", "16"]);
+    let mut command = vovdet(["eval", "compare", "low.json", "high.json", "--json", "--samples", "16", "--quiet"]);
     command.current_dir(data.folder.path());
     let ran = run(command);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
@@ -188,6 +192,52 @@ fn runs_of_a_model_are_compared_from_what_they_keep() {
             assert!((recall[end].as_f64().unwrap() - recall["delta"].as_f64().unwrap()).abs() < 1e-12, "{recall}");
         }
     }
+}
+
+#[test]
+fn a_later_run_leaves_the_results_of_an_earlier_one_as_they_are() {
+    let data = Data::new();
+    fs::create_dir(data.path("other")).unwrap();
+    for id in [11, 12, 13] {
+        image::open(cells()).unwrap().blur(3.0).save(data.path(&format!("other/{id}.png"))).unwrap();
+    }
+    for (name, more) in
+        [("sharp", &["--json"][..]), ("blurred", &["--json", "--images", "other"]), ("again", &["--json"])]
+    {
+        fs::write(data.path(&format!("{name}.json")), data.eval_of(more).out).unwrap();
+    }
+    let compare = |a: &str, b: &str| {
+        let mut command = vovdet(["eval", "compare", a, b, "--json", "--samples", "16", "--quiet"]);
+        command.current_dir(data.folder.path());
+        run(command)
+    };
+    let worse = compare("sharp.json", "blurred.json");
+    assert_eq!((worse.code, worse.err.as_str()), (0, ""));
+    assert!(worse.lines()[0]["bbox"][0]["high"].as_f64().unwrap() < 0.0, "blurring costs");
+    assert_eq!(compare("sharp.json", "again.json").lines()[0]["bbox"][0]["low"], 0.0);
+    // A run is not gone on with on other images.
+    let kept = data.eval(&["--save-detections", "found.jsonl", "--limit", "1"]);
+    assert_eq!(kept.code, 0, "{}", kept.err);
+    let other = data.eval_of(&["--images", "other", "--save-detections", "found.jsonl", "--resume"]);
+    other.fails_with(2, &["found.jsonl", "another run", "images"]);
+}
+
+#[test]
+fn nothing_is_written_over_what_is_read() {
+    let data = Data::new();
+    let text = read(&data.path("instances.json"));
+    data.eval(&["--save-detections", "./instances.json"]).fails_with(2, &["--save-detections", "would replace"]);
+    for share in ["1/2", "2/2"] {
+        let name = format!("{}.json", &share[..1]);
+        let ran = data.eval(&["--shard", share, "--json", "--save-detections", &format!("found{name}")]);
+        fs::write(data.path(&name), ran.out).unwrap();
+    }
+    for place in ["instances.json", "./1.json", "found2.json"] {
+        let mut command = vovdet(["eval", "merge", "1.json", "2.json", "--save-detections", place]);
+        command.current_dir(data.folder.path());
+        run(command).fails_with(2, &["--save-detections", "would replace"]);
+    }
+    assert_eq!(read(&data.path("instances.json")), text);
 }
 
 #[test]
@@ -204,7 +254,7 @@ fn images_that_are_missing_or_broken_are_left_out_and_told() {
     assert_eq!(report["counts"]["images"], 1);
     assert!(report["bbox"][0].as_f64().unwrap() > 0.9, "images that were not seen do not count as missed");
     fs::write(data.path("a.json"), &ran.out).unwrap();
-    let mut command = vovdet(["eval", "compare", "a.json", "a.json", "--json", "--samples", "16"]);
+    let mut command = vovdet(["eval", "compare", "a.json", "a.json", "--json", "--samples", "16", "--quiet"]);
     command.current_dir(data.folder.path());
     let ran = run(command);
     assert_eq!((ran.code, &ran.lines()[0]["bootstrap"]["images"]), (0, &json!(1)), "{}", ran.err);
@@ -254,7 +304,7 @@ fn voc_folders_are_scored_from_their_images() {
     assert!(path("found/comp4_det_val_nucleus.txt").is_file());
     fs::write(path("result.json"), report.to_string()).unwrap();
     fs::write(path("kept.json"), voc(&["--model", MODEL]).out).unwrap();
-    let mut command = vovdet(["eval", "compare", "result.json", "kept.json", "--json", "--samples", "8"]);
+    let mut command = vovdet(["eval", "compare", "result.json", "kept.json", "--json", "--samples", "8", "--quiet"]);
     command.current_dir(folder.path());
     let compared = run(command);
     assert_eq!((compared.code, compared.err.as_str()), (0, ""), "a folder and kept lines are read");

@@ -173,7 +173,7 @@ def look(browser, figures, pictures):
 
     check("at first the score is the one where F1 is best", browser.js("document.querySelector('#gallery-score-value').textContent"), "0.700")
     check("at it the cat that it found is found", browser.js("[...document.querySelectorAll('#gallery .errors')].map((e) => e.textContent).sort()"),
-          ["1 background", "1 missed", "1 wrong class1 missed", "no errors at this score"])
+          ["1 background", "1 missed", "1 wrong class1 missed", "No errors at this score"])
     # Least score 0 shows everything.
     browser.choose("#gallery-score", "0")
     check("the gallery holds the images with errors", browser.js(tiles), ["a.ppm", "b.ppm", "c.ppm", "d<i>.ppm"])

@@ -101,7 +101,14 @@ pub fn chosen(words: &[String], categories: &[Category]) -> Result<Vec<CategoryI
             anyhow!("--classes: the data set has no category `{word}`{hint}")
         })
     };
-    words.iter().map(one).collect()
+    let mut ids = Vec::with_capacity(words.len());
+    for word in words {
+        let id = one(word)?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
 }
 
 fn outputs(classes: usize) -> String {

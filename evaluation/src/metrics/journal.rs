@@ -150,7 +150,7 @@ fn same_run(head: &str, run: &Map<String, Value>) -> Result<()> {
 }
 
 fn clipped(text: &str) -> String {
-    match text.char_indices().nth(12) {
+    match text.char_indices().nth(80) {
         Some((end, _)) => format!("{} …", &text[..end]),
         None => text.into(),
     }

@@ -29,11 +29,33 @@ pub fn locate(file: &FileRef, result: &Path) -> Result<PathBuf> {
 /// When it has another content.
 pub fn find(file: &FileRef, result: &Path) -> Result<Option<PathBuf>> {
     let beside = result.parent().zip(file.path.file_name()).map(|(folder, name)| folder.join(name));
-    let Some(path) = [Some(file.path.clone()), beside].into_iter().flatten().find(|path| path.exists()) else {
-        return Ok(None);
-    };
-    if file.sha256.is_some() && FileRef::of(&path).with_context(|| path.display().to_string())?.sha256 != file.sha256 {
-        bail!("{} has changed since {} was made from it", path.display(), result.display());
+    let mut changed = None;
+    for path in [Some(file.path.clone()), beside].into_iter().flatten().filter(|path| path.exists()) {
+        let is_same = file.sha256.is_none()
+            || FileRef::of(&path).with_context(|| path.display().to_string())?.sha256 == file.sha256;
+        if is_same {
+            return Ok(Some(path));
+        }
+        changed.get_or_insert(path);
     }
-    Ok(Some(path))
+    match changed {
+        Some(path) => bail!(
+            "{} has changed since {} was made from it: put the file that it was beside it, or evaluate again",
+            path.display(),
+            result.display()
+        ),
+        None => Ok(None),
+    }
+}
+
+/// Refuses to write where something is read from, whatever way the two paths are spelt.
+///
+/// # Errors
+/// When `place` is one of `inputs`.
+pub fn refuse_to_replace<'a>(flag: &str, place: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+    let Ok(there) = place.canonicalize() else { return Ok(()) };
+    match inputs.into_iter().find(|input| input.canonicalize().is_ok_and(|input| input == there)) {
+        Some(input) => bail!("{flag} {} would replace {}, which is read", place.display(), input.display()),
+        None => Ok(()),
+    }
 }

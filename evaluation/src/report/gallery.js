@@ -35,6 +35,11 @@ function tally(all) {
   return Object.keys(KINDS).filter((kind) => kind in counts).map((kind) => [kind, `${counts[kind]} ${KINDS[kind].toLowerCase()}`]);
 }
 
+/** What is said where no error is shown: others may be there. */
+function nothing(all) {
+  return all.some(({ kind }) => isError(kind)) ? 'No errors of what is chosen' : 'No errors at this score';
+}
+
 function picture(item, all, wanted) {
   const { name, size: [width, height], uri } = page.pictures[item.picture];
   const errors = tally(all).map(([, text]) => text).join(', ') || 'no errors';
@@ -63,7 +68,7 @@ function enlarge(item, all, wanted) {
   const shown = all.filter((mark) => fits(mark, wanted) && isError(mark.kind)).map(describe);
   const more = shown.length > TOLD ? ` · … and ${plural(shown.length - TOLD, 'more error', 'more errors')}` : '';
   const undrawn = item.undrawn > 0 ? ` ${plural(item.undrawn, 'further detection')} of lower scores ${item.undrawn === 1 ? 'is' : 'are'} not drawn.` : '';
-  at('large-about').textContent = (shown.slice(0, TOLD).join(' · ') + more || 'Nothing went wrong here.') + undrawn;
+  at('large-about').textContent = (shown.slice(0, TOLD).join(' · ') + more || nothing(all)) + undrawn;
   at('large').showModal();
 }
 
@@ -97,7 +102,7 @@ function show() {
       h('button', { type: 'button', 'aria-label': `Enlarge ${name}`, onclick: () => enlarge(item, all, wanted) },
         h('div', { class: 'frame' }, picture(item, all, wanted))),
       h('div', { class: 'name', title: name }, name),
-      h('p', { class: 'errors' }, ...(texts.length > 0 ? texts : [h('span', {}, 'no errors at this score')])));
+      h('p', { class: 'errors' }, ...(texts.length > 0 ? texts : [h('span', {}, nothing(all))])));
   }));
 }
 

@@ -5,7 +5,7 @@ use super::data::{DetectionMark, Item, ObjectMark, rounded};
 use super::outcome::{Found, Object, Outcome};
 use super::outline;
 use hotcoco::{Annotation, COCO};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Detections that are drawn in one image at most.
 const DRAWN: usize = 300;
@@ -16,12 +16,16 @@ const DRAWN: usize = 300;
 pub fn worst(analysis: &Analysis, count: usize, min_score: f64) -> Vec<u64> {
     let weighed = analysis.scores_are_parts();
     let mut losses: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
+    let mut wrong = HashSet::new();
     for (cell, row) in analysis.cells() {
         let (matched, ignored) = (cell.dt_matched.row(row), cell.dt_ignore.row(row));
         let loss = losses.entry(cell.image_id).or_default();
         let mut missed = cell.num_gt_in_denominator();
         for (d, score) in cell.dt_scores.iter().enumerate().filter(|(d, _)| !ignored[*d]) {
             let weight = if weighed { *score } else { 1.0 };
+            if !matched[d] {
+                wrong.insert(cell.image_id);
+            }
             match (matched[d], *score >= min_score) {
                 (true, true) => missed = missed.saturating_sub(1),
                 (true, false) => {}
@@ -31,7 +35,7 @@ pub fn worst(analysis: &Analysis, count: usize, min_score: f64) -> Vec<u64> {
         }
         loss.0 += missed as f64;
     }
-    let mut order: Vec<_> = losses.into_iter().filter(|(_, loss)| loss.0 > 0.0 || loss.1 > 0.0).collect();
+    let mut order: Vec<_> = losses.into_iter().filter(|(image, loss)| loss.0 > 0.0 || wrong.contains(image)).collect();
     // Stable: images that are equally bad come by their ids.
     order.sort_by(|(_, a), (_, b)| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)));
     order.into_iter().take(count).map(|(image, _)| image).collect()

@@ -14,6 +14,7 @@ use std::time::Instant;
 use vovdet_detectors::Detection;
 use vovdet_evaluation::metrics::journal::{self, Journal};
 use vovdet_evaluation::metrics::provenance::{FileRef, milliseconds, sha256};
+use vovdet_evaluation::metrics::saved;
 use vovdet_evaluation::metrics::selection::Selection;
 
 /// Images that may wait to be kept and scored.
@@ -31,6 +32,8 @@ pub struct Run<'a> {
     journal: Option<PathBuf>,
     must_keep: bool,
     images: &'a Path,
+    /// What is read, and must not be written over.
+    inputs: [PathBuf; 2],
 }
 
 /// What a run has done.
@@ -64,6 +67,7 @@ impl<'a> Run<'a> {
             "precision": made.precision,
             "plain": made.plain,
             "score": made.score,
+            "images": images.canonicalize().unwrap_or_else(|_| images.into()),
         });
         let key = key.as_object().cloned().unwrap_or_default();
         let journal = match (&options.resume, &options.save_detections) {
@@ -71,11 +75,12 @@ impl<'a> Run<'a> {
             (_, Some(save)) => Some(beside(save)),
             (_, None) => {
                 let name = sha256(json!([key, selection.shard]).to_string().as_bytes());
-                cache_folder().map(|folder| folder.join(&name[..16]).with_extension("jsonl"))
+                cache_folder().map(|folder| in_cache(&folder, &name[..16], options.resume.is_some()))
             }
         };
         let must_keep = options.save_detections.is_some();
-        Self { model, options, key, journal, must_keep, images }
+        let inputs = [annotations.path.clone(), made.weights.path];
+        Self { model, options, key, journal, must_keep, images, inputs }
     }
 
     /// The same run; with `must`, detections that cannot be kept are an error before it begins.
@@ -147,6 +152,9 @@ impl<'a> Run<'a> {
 
     /// The journal: that of an earlier run, or a new one; none where there is no place for one.
     fn open(&self, console: &Console, each: impl FnMut(&str, &Value) -> Result<()>) -> Result<Option<Journal>> {
+        for place in self.options.save_detections.iter().chain(&self.journal) {
+            saved::refuse_to_replace("--save-detections", place, self.inputs.iter().map(PathBuf::as_path))?;
+        }
         let Some(path) = &self.journal else {
             if self.must_keep {
                 bail!("there is no folder to keep the detections in: say with --save-detections where they should lie");
@@ -291,6 +299,19 @@ fn beside(save: &Path) -> PathBuf {
     let mut name = save.as_os_str().to_owned();
     name.push(".partial");
     name.into()
+}
+
+/// The journal of a run in the cache: the newest one of its name to go on with, or a new one beside those of earlier runs,
+/// which results may name.
+fn in_cache(folder: &Path, name: &str, resume: bool) -> PathBuf {
+    let numbered = |n: u32| folder.join(if n == 1 { format!("{name}.jsonl") } else { format!("{name}-{n}.jsonl") });
+    // Older ones make room, so the numbers may have gaps.
+    let last = (1..=u32::from(u16::MAX)).rev().find(|n| numbered(*n).exists());
+    match last {
+        Some(n) if resume => numbered(n),
+        Some(n) => numbered(n + 1),
+        None => numbered(1),
+    }
 }
 
 /// Where runs without --save-detections keep theirs; older ones make room.

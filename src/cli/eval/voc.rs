@@ -14,7 +14,7 @@ use vovdet_detectors::Detection;
 use vovdet_evaluation::cli::eval::voc as saved;
 use vovdet_evaluation::data::category::ClassIndex;
 use vovdet_evaluation::metrics::provenance::{FileRef, ModelRun, Provenance};
-use vovdet_evaluation::metrics::voc::{Detections, METRICS, write_comp4};
+use vovdet_evaluation::metrics::voc::{Detections, METRICS, is_folder, write_comp4};
 
 /// VOC's average precision in both conventions: at eleven recalls (2007) and as the area under the curve (since 2010).
 #[derive(Debug, Args)]
@@ -77,7 +77,7 @@ impl Voc {
         }
         let scoring = Instant::now();
         let detections = match &self.run.save_detections {
-            Some(path) if path.extension().is_none() => {
+            Some(path) if is_folder(path) => {
                 write_comp4(path, &data, &found).with_context(|| format!("--save-detections {}", path.display()))?;
                 done.forget_journal();
                 Some(FileRef::of(path).with_context(|| path.display().to_string())?)

@@ -3,6 +3,7 @@
 use super::CocoData;
 use super::ids::{self, Id};
 use anyhow::{Context, Result, anyhow, bail};
+use hotcoco::mask::RleRef;
 use hotcoco::{Annotation, COCO, Segmentation};
 use rayon::prelude::*;
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
@@ -114,6 +115,7 @@ impl CocoData {
         if unknown_categories > 0 {
             notes.push(self.strangers(&path, unknown_categories));
         }
+        notes.extend(self.strange_masks(&path, &annotations));
         let coco = self.coco.load_res_anns(annotations).with_context(|| shown.to_string())?;
         Ok(Results { coco: Arc::new(coco), masks: count > 0 && masks == count, notes })
     }
@@ -135,6 +137,25 @@ impl CocoData {
     pub(super) fn strangers(&self, path: &Path, count: usize) -> String {
         let (shown, data) = (path.display(), self.path.display());
         format!("{shown}: {count} results are of categories that {data} does not have; they count for nothing")
+    }
+
+    /// As in pycocotools a mask of another size than the object's matches nothing; there nobody says so.
+    fn strange_masks(&self, path: &Path, annotations: &[Annotation]) -> Option<String> {
+        let sizes = annotations.iter().filter_map(|annotation| {
+            let (h, w) = match annotation.segmentation.as_ref()?.rle_ref()? {
+                RleRef::Compressed { h, w, .. } | RleRef::Runs { h, w, .. } => (h, w),
+            };
+            let image = self.coco.get_img(annotation.image_id).filter(|image| image.width > 0 && image.height > 0)?;
+            ((h, w) != (image.height, image.width)).then_some((w, h, image.width, image.height))
+        });
+        let strange: Vec<_> = sizes.collect();
+        let (w, h, width, height) = strange.first()?;
+        let n = strange.len();
+        Some(format!(
+            "{}: {n} masks have another size than their image, the first {w}x{h} in one of {width}x{height}; such masks \
+             match nothing",
+            path.display()
+        ))
     }
 
     /// A result as a detection of this data set; `None` when its category is not there.

@@ -1,7 +1,7 @@
 //! VOC's form.
 
 use super::{ClassCount, Files, Form, Inspection, Problems, by_size, size_name};
-use crate::data::voc::VocData;
+use crate::data::voc::{Unreadable, VocData};
 use crate::metrics::named::Named;
 use anyhow::Result;
 use std::collections::{BTreeMap, HashSet};
@@ -10,12 +10,13 @@ use std::path::Path;
 pub fn inspect(root: &Path) -> Result<Inspection> {
     let (data, unreadable) = VocData::read_all(root)?;
     let mut problems = Problems::default();
-    for reason in unreadable {
-        problems.add("annotations cannot be read", || reason);
+    for Unreadable { id, reason } in &unreadable {
+        problems.add("annotations cannot be read", || format!("{id}.xml {reason}"));
     }
     let images = root.join("JPEGImages");
     let folder = images.is_dir().then_some(images);
-    let known: HashSet<&str> = data.images.iter().map(|image| image.id.as_str()).collect();
+    let there = data.images.iter().map(|image| image.id.as_str());
+    let known: HashSet<&str> = there.chain(unreadable.iter().map(|one| one.id.as_str())).collect();
     let mut sizes = BTreeMap::new();
     if let Some(folder) = &folder {
         let listed = data.images.iter().map(|image| (image.id.clone(), data.image_path(&image.id)));

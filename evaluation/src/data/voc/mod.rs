@@ -47,6 +47,15 @@ pub struct BadBox {
     pub reason: &'static str,
 }
 
+/// An annotation that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The image's id.
+    pub id: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// Images and objects of one split.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VocData {
@@ -109,7 +118,7 @@ impl VocData {
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn read_all(root: &Path) -> Result<(Self, Vec<String>)> {
+    pub fn read_all(root: &Path) -> Result<(Self, Vec<Unreadable>)> {
         let ids = annotation_ids(root)?;
         let annotations: Vec<_> = ids.par_iter().map(|id| annotation(root, id)).collect();
         let mut unreadable = Vec::new();
@@ -117,7 +126,7 @@ impl VocData {
         for (id, annotation) in ids.into_iter().zip(annotations) {
             match annotation {
                 Ok(annotation) => items.push((id, annotation)),
-                Err(error) => unreadable.push(format!("{id}.xml {:#}", error.root_cause())),
+                Err(error) => unreadable.push(Unreadable { reason: error.root_cause().to_string(), id }),
             }
         }
         Ok((Self::assemble(root, None, items.into_iter()), unreadable))

@@ -155,7 +155,8 @@ pub fn counts(data: &COCO, detections: &COCO, options: &Options) -> (Counts, Has
                 None => data.get_img(a.image_id).is_some(),
             }
     };
-    let number = images.as_ref().map_or(data.dataset.images.len(), HashSet::len);
+    let all = || data.dataset.images.iter().map(|image| image.id).collect::<HashSet<_>>().len();
+    let number = images.as_ref().map_or_else(all, HashSet::len);
     let none = Counts { images: number, objects: 0, crowds: 0, detections: 0 };
     let mut all = none;
     let mut each: HashMap<_, _> = categories.iter().map(|&id| (CategoryId(id), none)).collect();

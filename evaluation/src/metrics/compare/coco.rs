@@ -87,6 +87,9 @@ impl CocoReplay {
         let params = &eval.params;
         let places: HashMap<u64, u32> = images.iter().copied().zip(0..).collect();
         let most = params.max_det();
+        let mut ids = params.cat_ids.clone();
+        ids.sort_unstable();
+        ids.dedup();
         let mut limits = Vec::new();
         let figures = Axes::of(params).into_places().into_iter().zip(&FIGURES).map(|(place, figure)| {
             let limit = params.max_dets.get(place.limit).copied().unwrap_or(most);
@@ -121,8 +124,8 @@ impl CocoReplay {
         };
         Ok(Self {
             images: images.len(),
-            ids: params.cat_ids.iter().map(|id| CategoryId(*id)).collect(),
-            classes: params.cat_ids.iter().map(class).collect(),
+            ids: ids.iter().map(|id| CategoryId(*id)).collect(),
+            classes: ids.iter().map(class).collect(),
             figures,
             sizes: params.area_ranges.len(),
             thresholds: params.iou_thrs.len(),

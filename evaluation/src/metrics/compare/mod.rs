@@ -16,6 +16,9 @@ use serde::Serialize;
 /// A figure says little about fewer images: its interval is too narrow, so it is no proof of a difference.
 pub const FEWEST_IMAGES: usize = 10;
 
+/// Fewer draws mark nothing.
+pub const FEWEST_DRAWS: usize = 100;
+
 /// One figure of two results. What cannot be told is null.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Delta {
@@ -67,9 +70,11 @@ impl Delta {
         self.can_be_marked() && self.low.zip(self.high).is_some_and(|(low, high)| low > 0.0 || high < 0.0)
     }
 
-    /// Whether there is an interval over enough images.
+    /// Whether there is an interval over enough images and draws.
     pub fn can_be_marked(&self) -> bool {
-        self.low.is_some() && self.images.is_some_and(|images| images >= FEWEST_IMAGES)
+        self.low.is_some()
+            && self.images.is_some_and(|images| images >= FEWEST_IMAGES)
+            && self.samples.is_some_and(|samples| samples >= FEWEST_DRAWS)
     }
 }
 

@@ -251,6 +251,11 @@ fn to_voc([x, y, w, h]: [f64; 4]) -> [f64; 4] {
     [x + 1.0, y + 1.0, x + w, y + h]
 }
 
+/// Whether detections are saved as a folder of comp4 files: unless the name is that of a list or of lines.
+pub fn is_folder(path: &Path) -> bool {
+    path.extension().is_none_or(|extension| extension != "json" && extension != "jsonl")
+}
+
 /// Writes a comp4 file per class into a folder.
 ///
 /// # Errors

@@ -12,7 +12,8 @@ const BESIDE: [&str; 4] = ["AP50", "AP75", "AR100", "ap_area"];
 
 /// How the intervals were made.
 pub fn drawn(bootstrap: &Bootstrap, images: usize) -> String {
-    let confidence = percent(bootstrap.confidence);
+    // As it was given, without the last digits of a product.
+    let confidence = format!("{} %", (bootstrap.confidence * 1e8).round() / 1e6);
     format!(
         "{}, drawn again {} times; the interval holds {confidence} of the differences, * where it leaves out 0\n",
         number(images, "image"),
@@ -67,7 +68,7 @@ pub fn classes(section: &Section, bootstrap: Option<&Bootstrap>, all: bool) -> S
     text += match (all, list.is_empty(), marked) {
         (true, ..) => "\n",
         (_, true, _) => "; none differs\n",
-        (_, _, 0) => "; the ten that changed most, --per-class shows all\n",
+        (_, _, 0) => "; those that changed most, --per-class shows all\n",
         _ => "; --per-class shows all\n",
     };
     if list.is_empty() {

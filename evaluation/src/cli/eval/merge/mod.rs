@@ -7,7 +7,8 @@ mod voc;
 use super::show;
 use crate::cli::Outcome;
 use crate::cli::console::Console;
-use anyhow::{Context, Result, bail};
+use crate::metrics::saved;
+use anyhow::{Context, Result};
 use clap::Args;
 use share::{Metric, Share};
 use std::path::PathBuf;
@@ -22,7 +23,10 @@ that it names must still be there, or lie beside it.
 Examples:
   vovdet eval merge shard1_eval.json shard2_eval.json
   vovdet eval merge shard*_eval.json --save-detections all.json --json > eval.json
-  vovdet eval merge voc*_eval.json --save-detections results/")]
+  vovdet eval merge voc*_eval.json --save-detections results/
+
+A page about the whole: keep all detections and score them again, `vovdet eval coco --detections all.json --annotations
+instances.json --report page/`; images that a share could not read then count as without detections.")]
 pub struct Merge {
     /// Results of all shares, in any order.
     #[arg(value_name = "RESULTS", required = true, num_args = 1..)]
@@ -47,10 +51,14 @@ impl Merge {
         let start = Instant::now();
         let shares = self.results.iter().map(|path| Share::read(path)).collect::<Result<Vec<_>>>()?;
         share::check(&shares)?;
-        if let Some(path) = &self.save_detections
-            && let Some(share) = shares.iter().find(|share| share.path == path)
-        {
-            bail!("--save-detections {} would replace {}, a result", path.display(), share.path.display());
+        if let Some(path) = &self.save_detections {
+            let named = |share: &Share| -> Result<Vec<PathBuf>> {
+                let found = share.provenance.detections.as_ref().map(|file| saved::locate(file, share.path));
+                Ok(found.transpose()?.into_iter().chain([share.annotations()?]).collect())
+            };
+            let named = shares.iter().map(named).collect::<Result<Vec<_>>>()?.concat();
+            let inputs = self.results.iter().chain(&named).map(PathBuf::as_path);
+            saved::refuse_to_replace("--save-detections", path, inputs)?;
         }
         let save = self.save_detections.as_deref();
         // The shares are all of one kind.

@@ -4,7 +4,9 @@ use super::share::{self, Share};
 use crate::cli::console::Console;
 use crate::data::voc::VocData;
 use crate::metrics::provenance::FileRef;
-use crate::metrics::voc::{Detections, METRICS, Protocol, Report, read_detections, write_comp4, write_results};
+use crate::metrics::voc::{
+    Detections, METRICS, Protocol, Report, is_folder, read_detections, write_comp4, write_results,
+};
 use anyhow::{Context, Result};
 use std::collections::HashSet;
 use std::path::Path;
@@ -44,7 +46,7 @@ pub fn merge(console: &Console, shares: &[Share], save: Option<&Path>, start: In
         None => None,
         Some(path) => {
             let flag = || format!("--save-detections {}", path.display());
-            if path.extension().is_none() {
+            if is_folder(path) {
                 write_comp4(path, &data, &all).with_context(flag)?;
             } else {
                 write_results(path, &data, &all).with_context(flag)?;
