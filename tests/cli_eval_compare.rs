@@ -275,10 +275,27 @@ fn without_the_detections_there_are_differences_alone() {
     // Beside the result they are found again.
     fs::copy(folder.path("b.json"), folder.path("kept/b.json")).unwrap();
     assert_eq!(folder.compared(&["a.json", "kept/b.json", "--samples", "10"])["bbox"], whole["bbox"]);
+    // Even when another file has taken their place since.
+    folder.write("found_b.json", "[]");
+    assert_eq!(folder.compared(&["a.json", "kept/b.json", "--samples", "10"])["bbox"], whole["bbox"]);
+    fs::remove_file(folder.path("found_b.json")).unwrap();
     let mut report = read(&folder.path("b.json"));
     report["provenance"].as_object_mut().unwrap().remove("detections");
     folder.write("b.json", &report.to_string());
     without(&["names no detections", "--save-detections"]);
+}
+
+/// pycocotools' figures of a class do not depend on how often it is asked for.
+#[test]
+fn classes_that_are_named_twice_count_once() {
+    let folder = demo();
+    let found = fixture("eval/val2014_100/instances_val2014_fakebbox100_results.json");
+    let found = found.to_str().unwrap();
+    folder.eval("once.json", &coco(found, &["--classes", "person,car"]));
+    folder.eval("twice.json", &coco(found, &["--classes", "person,1,car,Person"]));
+    assert_eq!(read(&folder.path("once.json"))["bbox"], read(&folder.path("twice.json"))["bbox"]);
+    let compared = folder.compared(&["twice.json", "once.json", "--samples", "10"]);
+    assert_eq!((&compared["bbox"][0]["low"], &compared["bbox"][0]["high"]), (&json!(0.0), &json!(0.0)));
 }
 
 #[test]
