@@ -304,14 +304,15 @@ fn beside(save: &Path) -> PathBuf {
 /// The journal of a run in the cache: the newest one of its name to go on with, or a new one beside those of earlier runs,
 /// which results may name.
 fn in_cache(folder: &Path, name: &str, resume: bool) -> PathBuf {
-    let numbered = |n: u32| folder.join(if n == 1 { format!("{name}.jsonl") } else { format!("{name}-{n}.jsonl") });
+    let number = |path: &Path| -> Option<u32> {
+        let rest = path.file_name()?.to_str()?.strip_prefix(name)?.strip_suffix(".jsonl")?;
+        if rest.is_empty() { Some(1) } else { rest.strip_prefix('-')?.parse().ok() }
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     // Older ones make room, so the numbers may have gaps.
-    let last = (1..=u32::from(u16::MAX)).rev().find(|n| numbered(*n).exists());
-    match last {
-        Some(n) if resume => numbered(n),
-        Some(n) => numbered(n + 1),
-        None => numbered(1),
-    }
+    let last = entries.filter_map(|entry| number(&entry.path())).max().unwrap_or(0);
+    let next = if resume && last > 0 { last } else { last + 1 };
+    folder.join(if next == 1 { format!("{name}.jsonl") } else { format!("{name}-{next}.jsonl") })
 }
 
 /// Where runs without --save-detections keep theirs; older ones make room.
