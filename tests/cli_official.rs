@@ -200,6 +200,33 @@ fn the_weights_bring_their_model_and_dialect() {
 }
 
 #[test]
+fn an_evaluation_says_which_official_weights_it_had() {
+    let bench = Bench::new();
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(cells(), folder.path().join("a.png")).unwrap();
+    let data = json!({
+        "images": [{"id": 1, "file_name": "a.png", "width": 256, "height": 256}],
+        "categories": [{"id": 1, "name": "nucleus"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9], "area": 81, "iscrowd": 0}],
+    });
+    let annotations = folder.path().join("a.json");
+    fs::write(&annotations, data.to_string()).unwrap();
+    let [annotations, images] = [&annotations, folder.path()].map(|path: &Path| path.to_str().unwrap());
+    let saved = folder.path().join("found.json");
+    let weights = |chosen: &[&str]| {
+        let common = ["eval", "coco", "--model", MODEL, "--iou", "bbox", "--json", "--quiet"];
+        let places = ["--annotations", annotations, "--images", images, "--save-detections", saved.to_str().unwrap()];
+        let ran = bench.run([&common[..], &places, chosen].concat());
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        ran.lines()[0]["provenance"]["model"]["weights"].clone()
+    };
+    // The mirror serves the built-in weights under every name.
+    let (official, built_in) = (weights(&["--weights", VOVNET]), weights(&[]));
+    assert_eq!((&official["path"], &built_in["path"]), (&json!(VOVNET), &json!(MODEL)));
+    assert_eq!(official["sha256"], built_in["sha256"]);
+}
+
+#[test]
 fn a_model_alone_uses_its_official_weights() {
     let bench = Bench::serving(classifier("ese_vovnet19b_dw"));
     let image = cells();
