@@ -104,7 +104,8 @@ fn shares_of_one_file_count_its_detections_once() {
 #[test]
 fn shares_in_every_form_have_pycocotools_figures() {
     let bench = Bench::new();
-    for entry in fs::read_dir(in_eval("random")).unwrap() {
+    let folders = ["random", "from_zero"].map(|name| fs::read_dir(in_eval(name)).unwrap());
+    for entry in folders.into_iter().flatten() {
         let path = entry.unwrap().path();
         let case: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         bench.write("truth.json", case["truth"].to_string());

@@ -52,14 +52,20 @@ impl CocoData {
                 (COCO::from_dataset(*data), notes)
             }
         };
-        if coco.get_ann(0).is_some_and(|annotation| !annotation.iscrowd) {
+        let data = Self { path: path.to_path_buf(), coco: Arc::new(coco), notes: Vec::new(), names };
+        if data.has_annotation_0() {
             notes.push(format!(
-                "{}: an annotation has the id 0, which pycocotools never counts as found; here it is one like others, so \
-                 figures may be a little higher than its",
+                "{}: an annotation has the id 0, which pycocotools never counts as found, and so it is here; give it \
+                 another id",
                 path.display()
             ));
         }
-        Ok(Self { path: path.to_path_buf(), coco: Arc::new(coco), notes, names })
+        Ok(Self { notes, ..data })
+    }
+
+    /// Whether there is an annotation that pycocotools never counts as found: its id is 0, which stands for none there.
+    pub fn has_annotation_0(&self) -> bool {
+        self.coco.get_ann(0).is_some_and(|annotation| !annotation.iscrowd)
     }
 
     /// The categories, in the order of the file.

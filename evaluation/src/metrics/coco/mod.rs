@@ -11,11 +11,12 @@ pub use scorer::Scorer;
 
 use crate::data::category::CategoryId;
 use crate::data::coco::{CocoData, Results};
+use crate::metrics::compare::{CocoReplay, Replay};
 use anyhow::{Context, Result, bail};
 use hotcoco::params::IouType;
 use hotcoco::{Annotation, COCO, COCOeval, Segmentation, mask};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
@@ -91,6 +92,8 @@ pub struct Evaluation {
     pub kind: Kind,
     /// The 12 figures in pycocotools' order; -1 for one that nothing can be said about.
     pub figures: Figures,
+    /// Those of each category, where hotcoco's are not pycocotools'.
+    each: Option<Vec<(CategoryId, Figures)>>,
     eval: COCOeval,
 }
 
@@ -113,17 +116,40 @@ impl Evaluation {
         eval.params.cat_ids.sort_unstable();
         eval.params.img_ids = options.images.as_deref().map_or_else(Vec::new, images_to_look_at);
         eval.evaluate().with_context(|| data.path.display().to_string())?;
-        Ok(Self::accumulated(kind, eval))
+        let mut evaluation = Self::accumulated(kind, eval);
+        if data.has_annotation_0() {
+            evaluation.count_annotation_0_as_missed()?;
+        }
+        Ok(evaluation)
+    }
+
+    /// pycocotools takes the annotation with the id 0 for one that is never found; hotcoco does not.
+    fn count_annotation_0_as_missed(&mut self) -> Result<()> {
+        let images: BTreeSet<u64> = self.eval.eval_imgs().iter().flatten().map(|cell| cell.image_id).collect();
+        let replay = CocoReplay::new(self, &images.into_iter().collect::<Vec<_>>())?;
+        let figures: Vec<Figures> = replay
+            .once()
+            .chunks_exact(FIGURES.len())
+            .map(|figures| std::array::from_fn(|i| if figures[i].is_nan() { -1.0 } else { figures[i] }))
+            .collect();
+        if let [all, each @ ..] = &figures[..] {
+            self.figures = *all;
+            self.each = Some(replay.ids().iter().copied().zip(each.iter().copied()).collect());
+        }
+        Ok(())
     }
 
     /// Computes the figures of an evaluator that has matched.
     pub(crate) fn accumulated(kind: Kind, mut eval: COCOeval) -> Self {
         eval.accumulate();
-        Self { kind, figures: figures::all(&eval), eval }
+        Self { kind, figures: figures::all(&eval), each: None, eval }
     }
 
     /// The 12 figures of every category, in the order of their ids: what pycocotools says with `catIds` set to it.
     pub fn per_category(&self) -> Vec<(CategoryId, Figures)> {
+        if let Some(each) = &self.each {
+            return each.clone();
+        }
         let Some(accumulated) = self.eval.accumulated() else { return Vec::new() };
         let axes = Axes::of(&self.eval.params);
         let one = |(k, id): (usize, &u64)| (CategoryId(*id), figures::of(accumulated, &axes, k..k + 1));

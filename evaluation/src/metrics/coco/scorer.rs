@@ -3,10 +3,11 @@
 
 use super::{Counts, Evaluation, Kind, Options};
 use crate::data::category::CategoryId;
-use crate::data::coco::{CocoData, line_records};
+use crate::data::coco::{CocoData, Results, line_records};
 use anyhow::{Context, Result};
 use hotcoco::{Annotation, EvalMode, Image, Params, StreamingEval};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Images that are matched together.
 const GROUP: usize = 64;
@@ -23,6 +24,9 @@ pub struct Scorer<'a> {
     categories: HashMap<CategoryId, Counts>,
     counts: Counts,
     seen: Vec<u64>,
+    options: Options,
+    /// All detections, where images cannot be scored one by one, see [`CocoData::has_annotation_0`].
+    kept: Option<Vec<Annotation>>,
 }
 
 impl<'a> Scorer<'a> {
@@ -54,6 +58,8 @@ impl<'a> Scorer<'a> {
             categories: selected.map(|id| (id, none)).collect(),
             counts: none,
             seen: Vec::new(),
+            options: options.clone(),
+            kept: data.has_annotation_0().then(Vec::new),
         })
     }
 
@@ -106,7 +112,11 @@ impl<'a> Scorer<'a> {
     fn flush(&mut self) -> Result<()> {
         let images = std::mem::take(&mut self.images);
         let objects = std::mem::take(&mut self.objects);
-        let detections = std::mem::take(&mut self.detections);
+        let mut detections = std::mem::take(&mut self.detections);
+        if let Some(kept) = &mut self.kept {
+            kept.append(&mut detections);
+            return Ok(());
+        }
         for (kind, stream) in &mut self.streams {
             let mut detections = detections.clone();
             if *kind == Kind::Segm && self.mask_areas {
@@ -126,8 +136,20 @@ impl<'a> Scorer<'a> {
         self.flush()?;
         let images = self.counts.images;
         self.categories.values_mut().for_each(|one| one.images = images);
-        let evaluation = |(kind, stream): (Kind, StreamingEval)| Evaluation::accumulated(kind, stream.finalize());
-        let evaluations = self.streams.into_iter().map(evaluation).collect();
+        let evaluations = match self.kept {
+            None => {
+                let streams = self.streams.into_iter();
+                streams.map(|(kind, stream)| Evaluation::accumulated(kind, stream.finalize())).collect()
+            }
+            Some(kept) => {
+                let masks = !kept.is_empty() && kept.iter().all(|found| found.segmentation.is_some());
+                let coco = Arc::new(self.data.coco.load_res_anns(kept)?);
+                let results = Results { coco, masks, notes: Vec::new() };
+                let options = Options { images: Some(self.seen), ..self.options };
+                let kinds = self.streams.iter().map(|(kind, _)| *kind);
+                kinds.map(|kind| Evaluation::new(self.data, &results, kind, &options)).collect::<Result<_>>()?
+            }
+        };
         Ok((evaluations, (self.counts, self.categories)))
     }
 }

@@ -4,7 +4,7 @@ use super::bootstrap::{LANES, Lanes, Replay};
 use crate::data::category::CategoryId;
 use crate::metrics::coco::{Axes, Evaluation, FIGURES, Place, pairwise_sum};
 use anyhow::{Context, Result};
-use hotcoco::EvalImg;
+use hotcoco::{COCOeval, EvalImg};
 use std::collections::HashMap;
 
 /// Added to the number of answers, as in pycocotools.
@@ -116,10 +116,10 @@ impl CocoReplay {
             let mut sizes = cells.remove(id).unwrap_or_else(|| vec![Vec::new(); params.area_ranges.len()]);
             // In the order in which pycocotools takes the images, which decides between equal scores.
             sizes.iter_mut().for_each(|list| list.sort_by_key(|(image, _)| *image));
-            let few = |(limit, size): &(usize, usize)| found_among(&sizes[*size], *limit, params.iou_thrs.len());
+            let few = |(limit, size): &(usize, usize)| found_among(eval, &sizes[*size], *limit, params.iou_thrs.len());
             Class {
                 few: limits.iter().map(few).collect(),
-                sizes: sizes.iter().map(|list| Size::new(list, most, params.iou_thrs.len())).collect(),
+                sizes: sizes.iter().map(|list| Size::new(eval, list, most, params.iou_thrs.len())).collect(),
             }
         };
         Ok(Self {
@@ -152,7 +152,7 @@ impl CocoReplay {
 }
 
 impl Size {
-    fn new(cells: &[(u32, &EvalImg)], most: usize, thresholds: usize) -> Self {
+    fn new(eval: &COCOeval, cells: &[(u32, &EvalImg)], most: usize, thresholds: usize) -> Self {
         let objects = cells.iter().map(|(image, cell)| (*image, cell.num_gt_in_denominator() as f64));
         let mut order: Vec<(f64, u32, &EvalImg, usize)> = Vec::new();
         for (image, cell) in cells {
@@ -162,8 +162,10 @@ impl Size {
         // Stable, as numpy's mergesort is.
         order.sort_by(|a, b| b.0.partial_cmp(&a.0).unwrap_or(std::cmp::Ordering::Equal));
         let events = |t| {
-            let counted = order.iter().filter(|(_, _, cell, index)| !cell.dt_ignore.row(t)[*index]);
-            counted.map(|(_, image, cell, index)| Event::new(*image, cell.dt_matched.row(t)[*index])).collect()
+            let counted = order
+                .iter()
+                .filter_map(|(_, image, cell, index)| Some(Event::new(*image, is_right(eval, cell, t, *index)?)));
+            counted.collect()
         };
         Self { objects: objects.filter(|(_, n)| *n > 0.0).collect(), events: (0..thresholds).map(events).collect() }
     }
@@ -177,11 +179,28 @@ impl Size {
     }
 }
 
+/// Whether a detection is right; none when it counts for nothing.
+///
+/// To pycocotools a detection that found the annotation with the id 0 has found nothing, for 0 stands for that: it is wrong,
+/// or counts for nothing when its own size is another.
+fn is_right(eval: &COCOeval, cell: &EvalImg, t: usize, index: usize) -> Option<bool> {
+    let (matched, ignored) = (cell.dt_matched.row(t)[index], cell.dt_ignore.row(t)[index]);
+    if ignored {
+        return None;
+    }
+    if matched && cell.dt_matches.row(t)[index] == 0 {
+        let area = eval.coco_dt().get_ann(cell.dt_ids[index]).and_then(|found| found.area).unwrap_or(0.0);
+        let [least, most] = cell.area_rng;
+        return (least..=most).contains(&area).then_some(false);
+    }
+    Some(matched)
+}
+
 /// The images of the right detections among the first `limit` of each image, per threshold.
-fn found_among(cells: &[(u32, &EvalImg)], limit: usize, thresholds: usize) -> Vec<Vec<u32>> {
+fn found_among(eval: &COCOeval, cells: &[(u32, &EvalImg)], limit: usize, thresholds: usize) -> Vec<Vec<u32>> {
     let right = |t: usize, cell: &EvalImg| {
-        let flags = cell.dt_matched.row(t).iter().zip(cell.dt_ignore.row(t)).take(limit);
-        flags.filter(|(matched, ignored)| **matched && !**ignored).count()
+        let first = 0..cell.dt_ids.len().min(limit);
+        first.filter(|index| is_right(eval, cell, t, *index) == Some(true)).count()
     };
     let images = |t| cells.iter().flat_map(move |(image, cell)| std::iter::repeat_n(*image, right(t, cell)));
     (0..thresholds).map(|t| images(t).collect()).collect()
