@@ -160,6 +160,8 @@ fn the_page_of_a_run_is_that_of_its_saved_detections() {
     for part in ["counts", "classes", "views", "pictures"] {
         assert_eq!(of_run[part], of_saved[part], "{part}");
     }
+    assert!(of_run["notes"][0].as_str().unwrap().starts_with("1 image was left out"), "{}", of_run["notes"]);
+    assert_eq!(of_saved["notes"], json!([]));
     assert!(of_run["pictures"][0]["uri"].as_str().unwrap().starts_with("data:image/jpeg;base64,"));
     assert!(of_run["times_ms"]["network"].as_f64().unwrap() > 0.0);
 }

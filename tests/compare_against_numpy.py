@@ -23,7 +23,7 @@ import sys
 import tempfile
 
 import numpy as np
-from pycocotools.coco import COCO
+from eval_against_pycocotools import loaded
 from pycocotools.cocoeval import COCOeval
 
 NAMES = ["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"]
@@ -106,15 +106,7 @@ def copied(truth, found, counts):
 def coco_figures(truth, results, kind):
     """Classes and all, 12 figures each; NaN for what nothing can be said about."""
     with contextlib.redirect_stdout(io.StringIO()):
-        gt = COCO()
-        gt.dataset = json.loads(json.dumps(truth))  # pycocotools writes into it.
-        gt.createIndex()
-        if results:
-            dt = gt.loadRes(json.loads(json.dumps(results)))
-        else:  # loadRes cannot read an empty list.
-            dt = COCO()
-            dt.dataset = {**gt.dataset, "annotations": []}
-            dt.createIndex()
+        gt, dt = loaded(truth, results)
         run = COCOeval(gt, dt, kind)
         run.evaluate()
         run.accumulate()
@@ -251,7 +243,7 @@ def intervals(figures, confidence):
 
 def program(options, *words):
     run = subprocess.run([options.program, "eval", *words], capture_output=True, text=True)
-    if run.returncode or "no intervals" in run.stderr:
+    if run.returncode or "no intervals:" in run.stderr:
         sys.exit(run.stderr)
     return run.stdout
 

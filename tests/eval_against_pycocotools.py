@@ -96,17 +96,23 @@ def repeat_ids(seed, truth):
             item["id"] = r.choice(objects)["id"]
 
 
+def loaded(truth, results):
+    """Objects and detections as pycocotools holds them."""
+    gt = COCO()
+    gt.dataset = json.loads(json.dumps(truth))  # pycocotools writes into it.
+    gt.createIndex()
+    if results:
+        dt = gt.loadRes(json.loads(json.dumps(results)))
+    else:  # loadRes cannot read an empty list.
+        dt = COCO()
+        dt.dataset = {**gt.dataset, "annotations": []}
+        dt.createIndex()
+    return gt, dt
+
+
 def pycocotools(truth, results, kind):
     with contextlib.redirect_stdout(io.StringIO()):
-        gt = COCO()
-        gt.dataset = json.loads(json.dumps(truth))  # pycocotools writes into it.
-        gt.createIndex()
-        if results:
-            dt = gt.loadRes(json.loads(json.dumps(results)))
-        else:  # loadRes cannot read an empty list.
-            dt = COCO()
-            dt.dataset = {**gt.dataset, "annotations": []}
-            dt.createIndex()
+        gt, dt = loaded(truth, results)
         everything = COCOeval(gt, dt, kind)
         everything.evaluate()
         everything.accumulate()

@@ -116,6 +116,12 @@ pub struct Provenance {
     pub times_ms: BTreeMap<String, f64>,
 }
 
+/// The times of an evaluation of saved detections: reading, and everything.
+pub fn times_of_saved(read_ms: f64, wall_ms: f64) -> BTreeMap<String, f64> {
+    let evaluate = ((wall_ms - read_ms) * 1e3).round() / 1e3;
+    [("read", read_ms), ("evaluate", evaluate), ("wall", wall_ms)].map(|(stage, ms)| (stage.into(), ms)).into()
+}
+
 /// Milliseconds since `start`, to the microsecond.
 pub fn milliseconds(start: std::time::Instant) -> f64 {
     (start.elapsed().as_secs_f64() * 1e6).round() / 1e3

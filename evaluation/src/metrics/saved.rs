@@ -23,14 +23,19 @@ pub fn locate(file: &FileRef, result: &Path) -> Result<PathBuf> {
         .with_context(|| format!("{} names {}, which is not there any more", result.display(), file.path.display()))
 }
 
+/// Where a file that a result names may be: at its place, and beside the result.
+pub fn places(file: &FileRef, result: &Path) -> impl Iterator<Item = PathBuf> {
+    let beside = result.parent().zip(file.path.file_name()).map(|(folder, name)| folder.join(name));
+    std::iter::once(file.path.clone()).chain(beside)
+}
+
 /// The same; none when it is gone.
 ///
 /// # Errors
 /// When it has another content.
 pub fn find(file: &FileRef, result: &Path) -> Result<Option<PathBuf>> {
-    let beside = result.parent().zip(file.path.file_name()).map(|(folder, name)| folder.join(name));
     let mut changed = None;
-    for path in [Some(file.path.clone()), beside].into_iter().flatten().filter(|path| path.exists()) {
+    for path in places(file, result).filter(|path| path.exists()) {
         let is_same = file.sha256.is_none()
             || FileRef::of(&path).with_context(|| path.display().to_string())?.sha256 == file.sha256;
         if is_same {

@@ -22,7 +22,7 @@ const COLUMNS: [Column; 6] = [
 /// Which of the 12 figures the first columns are.
 const COLUMN_FIGURES: [usize; 4] = [0, 1, 2, 8];
 
-/// Makes the page of a report. The evaluations must hold their matches, which those of a [`super::super::metrics::coco::Scorer`]
+/// Makes the page of a report. The evaluations must hold their matches, which those of a [`Scorer`](crate::metrics::coco::Scorer)
 /// do not. The second value are sentences about images that could not be read.
 ///
 /// # Errors
@@ -52,7 +52,6 @@ pub fn page(
     }
     let (pictures, problems) = pictures::read(ids.iter().map(|id| picture(data, *id, wanted.images)).collect());
     let counts = report.counts;
-    let counts_images = counts.images;
     let counts = [
         ("images", counts.images),
         ("objects", counts.objects),
@@ -69,7 +68,7 @@ pub fn page(
         times_ms: report.provenance.times_ms.clone(),
         processed: report.provenance.model.as_ref().map(|model| model.images),
         classes: report.per_class.iter().map(|(name, _)| name.to_owned()).collect(),
-        notes: left_out(report.protocol.selection.of(data.image_ids()).len(), counts_images).into_iter().collect(),
+        notes: data::left_out(&report.provenance).into_iter().collect(),
         views,
         pictures,
     };
@@ -130,13 +129,6 @@ fn picture(data: &CocoData, id: u64, folder: Option<&Path>) -> Wanted {
         size: image.map(|image| (image.width, image.height)).filter(|(width, height)| *width > 0 && *height > 0),
         extent: extent(data.coco.get_ann_ids_for_img(id).iter().filter_map(|id| data.coco.get_ann(*id)?.bbox)),
     }
-}
-
-/// A sentence about images that were selected and not evaluated.
-pub(super) fn left_out(selected: usize, evaluated: usize) -> Option<String> {
-    let missing = selected.checked_sub(evaluated).filter(|n| *n > 0)?;
-    let (noun, verb) = if missing == 1 { ("image", "was") } else { ("images", "were") };
-    Some(format!("{missing} {noun} of {selected} {verb} left out: not there, or not to be read."))
 }
 
 /// A canvas on which all boxes lie.

@@ -255,6 +255,13 @@ pub fn facts(provenance: &Provenance) -> Vec<(&'static str, String)> {
     facts
 }
 
+/// A sentence about images that were to be looked at and could not be.
+pub fn left_out(provenance: &Provenance) -> Option<String> {
+    let missing = provenance.left_out.len();
+    let (noun, verb) = if missing == 1 { ("image", "was") } else { ("images", "were") };
+    (missing > 0).then(|| format!("{missing} {noun} {verb} left out: not there, or not to be read."))
+}
+
 /// Rounds for the page: it shows fewer digits than this keeps.
 pub fn rounded(value: f64, digits: i32) -> f64 {
     let scale = 10_f64.powi(digits);

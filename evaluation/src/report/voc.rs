@@ -4,8 +4,8 @@
 //! boxes overlap as much: a box that holds its last pixel is `xmax - xmin + 1` wide. Difficult objects stand as crowds.
 
 use super::analysis::{Analysis, RIGHT, by_size};
-use super::coco::{extent, left_out, selection};
-use super::data::{Column, Curve, Headline, Line, Page, Table, View, facts, rounded};
+use super::coco::{extent, selection};
+use super::data::{Column, Curve, Headline, Line, Page, Table, View, facts, left_out, rounded};
 use super::gallery;
 use super::pictures::{self, Gallery, Wanted};
 use crate::data::voc::{VocData, VocImage};
@@ -80,7 +80,6 @@ pub fn page(
         operating_point: point,
         gallery: gallery::items(&analysis, &images),
     };
-    let selected = report.protocol.selection.of((0..data.images.len()).collect()).len();
     let counts = report.counts;
     let counts = [
         ("images", counts.images),
@@ -101,7 +100,7 @@ pub fn page(
         times_ms: report.provenance.times_ms.clone(),
         processed: report.provenance.model.as_ref().map(|model| model.images),
         classes: scores.names.clone(),
-        notes: notes(iou).into_iter().chain(left_out(selected, report.counts.images)).collect(),
+        notes: notes(iou).into_iter().chain(left_out(&report.provenance)).collect(),
         views: vec![view],
         pictures,
     };

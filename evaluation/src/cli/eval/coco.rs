@@ -7,11 +7,10 @@ use crate::cli::console::Console;
 use crate::data::category;
 use crate::data::coco::{CocoData, RawResults};
 use crate::metrics::coco::{self, Kind, Options, Protocol, Report, Scores};
-use crate::metrics::provenance::{FileRef, Provenance, milliseconds};
+use crate::metrics::provenance::{FileRef, Provenance, milliseconds, times_of_saved};
 use crate::report;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -128,11 +127,7 @@ impl Coco {
             detections: Some(detections),
             model: None,
             left_out: Vec::new(),
-            times_ms: BTreeMap::from([
-                ("read".into(), read_ms),
-                ("evaluate".into(), ((wall_ms - read_ms) * 1e3).round() / 1e3),
-                ("wall".into(), wall_ms),
-            ]),
+            times_ms: times_of_saved(read_ms, wall_ms),
         };
         let report = scores.report(protocol, provenance);
         self.print(console, &report)?;

@@ -5,12 +5,11 @@ use super::{SelectionOptions, show};
 use crate::cli::Outcome;
 use crate::cli::console::Console;
 use crate::data::voc::VocData;
-use crate::metrics::provenance::{FileRef, Provenance, milliseconds};
+use crate::metrics::provenance::{FileRef, Provenance, milliseconds, times_of_saved};
 use crate::metrics::voc::{Detections, METRICS, Protocol, Report, Scores, read_detections};
 use crate::report;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -75,11 +74,7 @@ impl Voc {
             detections: Some(FileRef::of(path).with_context(|| path.display().to_string())?),
             model: None,
             left_out: Vec::new(),
-            times_ms: BTreeMap::from([
-                ("read".into(), read_ms),
-                ("evaluate".into(), ((wall_ms - read_ms) * 1e3).round() / 1e3),
-                ("wall".into(), wall_ms),
-            ]),
+            times_ms: times_of_saved(read_ms, wall_ms),
         };
         let report = scores.report(protocol, provenance);
         self.print(console, &report)?;

@@ -52,11 +52,11 @@ impl Merge {
         let shares = self.results.iter().map(|path| Share::read(path)).collect::<Result<Vec<_>>>()?;
         share::check(&shares)?;
         if let Some(path) = &self.save_detections {
-            let named = |share: &Share| -> Result<Vec<PathBuf>> {
-                let found = share.provenance.detections.as_ref().map(|file| saved::locate(file, share.path));
-                Ok(found.transpose()?.into_iter().chain([share.annotations()?]).collect())
-            };
-            let named = shares.iter().map(named).collect::<Result<Vec<_>>>()?.concat();
+            let named = shares.iter().flat_map(|share| {
+                let files = share.provenance.detections.iter().chain([&share.provenance.annotations]);
+                files.flat_map(|file| saved::places(file, share.path))
+            });
+            let named: Vec<PathBuf> = named.collect();
             let inputs = self.results.iter().chain(&named).map(PathBuf::as_path);
             saved::refuse_to_replace("--save-detections", path, inputs)?;
         }

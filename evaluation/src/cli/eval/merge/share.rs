@@ -1,6 +1,6 @@
 //! The result of a share, and whether several are the shares of one run.
 
-use crate::metrics::provenance::{FileRef, Provenance, milliseconds};
+use crate::metrics::provenance::{FileRef, ModelRun, Provenance, milliseconds};
 use crate::metrics::saved;
 use crate::metrics::selection::Shard;
 use anyhow::{Context, Result, bail};
@@ -176,12 +176,13 @@ pub fn provenance(shares: &[Share], metrics: &str, saved: Option<FileRef>, start
         let same = |share: &Share| share.provenance.detections.as_ref().is_some_and(|d| d.sha256 == file.sha256);
         file.sha256.is_some() && shares.iter().all(same)
     });
+    let images = shares.iter().filter_map(|share| Some(share.provenance.model.as_ref()?.images)).sum();
     Provenance {
         vovdet: env!("CARGO_PKG_VERSION").into(),
         metrics: metrics.into(),
         annotations: first.annotations.clone(),
         detections: saved.or(common),
-        model: first.model.clone(),
+        model: first.model.clone().map(|model| ModelRun { images, ..model }),
         left_out: shares.iter().flat_map(|share| share.provenance.left_out.iter().cloned()).collect(),
         times_ms,
     }
