@@ -49,7 +49,7 @@ impl Dialect {
             Naming::Luuuyi => Some(Self::Luuuyi),
             Naming::Uoip => Some(Self::Uoip),
             Naming::Caffe => Some(Self::Caffe),
-            Naming::Timm => None,
+            Naming::Timm | Naming::VisionToolbox => None,
         }
     }
 

@@ -239,8 +239,9 @@ mod tests {
                 assert!(hash.len() >= 8 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
                 assert!(stem.ends_with(&format!("-{hash}")) && entry.url.ends_with(&entry.file), "{}", entry.name);
             }
-            // torchvision's files all carry their hash (torch.hub, HASH_REGEX).
-            assert_eq!(entry.hash.is_some(), entry.source == "torchvision", "{}", entry.name);
+            // The files of these publishers carry their hash (torch.hub, HASH_REGEX).
+            let told = ["torchvision", "vision-toolbox"].contains(&entry.source.as_str());
+            assert_eq!(entry.hash.is_some(), told, "{}", entry.name);
             assert!(entry.within.is_none() || entry.bytes.is_some(), "{}", entry.name);
         }
     }

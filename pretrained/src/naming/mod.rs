@@ -64,6 +64,8 @@ pub enum Naming {
     Detectron2,
     /// timm's `vovnet` models.
     Timm,
+    /// gau-nernst's vision-toolbox: its VoVNets.
+    VisionToolbox,
     /// luuuyi's RefineDet.
     Luuuyi,
     /// uoip's DSOD.
@@ -80,12 +82,13 @@ pub struct UnknownNaming(pub String);
 
 impl Naming {
     /// Every naming; the canonical one first.
-    pub const ALL: [Naming; 8] = [
+    pub const ALL: [Naming; 9] = [
         Naming::Torchvision,
         Naming::TorchvisionLegacy,
         Naming::MaskrcnnBenchmark,
         Naming::Detectron2,
         Naming::Timm,
+        Naming::VisionToolbox,
         Naming::Luuuyi,
         Naming::Uoip,
         Naming::Caffe,
@@ -99,6 +102,7 @@ impl Naming {
             Naming::MaskrcnnBenchmark => "maskrcnn-benchmark",
             Naming::Detectron2 => "detectron2",
             Naming::Timm => "timm",
+            Naming::VisionToolbox => "vision-toolbox",
             Naming::Luuuyi => "luuuyi",
             Naming::Uoip => "uoip",
             Naming::Caffe => "caffe",
@@ -167,6 +171,7 @@ impl Naming {
             Naming::MaskrcnnBenchmark => &rules::MASKRCNN_BENCHMARK,
             Naming::Detectron2 => &rules::DETECTRON2,
             Naming::Timm => &rules::TIMM,
+            Naming::VisionToolbox => &rules::VISION_TOOLBOX,
             Naming::Luuuyi => &rules::LUUUYI,
             Naming::Uoip => &rules::UOIP,
             Naming::Caffe => &rules::CAFFE,

@@ -34,28 +34,32 @@ pub(super) enum Direction {
     FromCanonical,
 }
 
-/// Canonical prefixes of a backbone's names: bare, a backbone wrapped alone, in a detector with
-/// an FPN.
-const CANONICAL_PREFIXES: [&str; 3] = ["", "backbone.", "backbone.body."];
-/// detectron2's prefixes, in the same order.
-const DETECTRON2_PREFIXES: [&str; 3] = ["", "backbone.", "backbone.bottom_up."];
+/// Prefixes of a backbone's names, (canonical, foreign): bare, a backbone wrapped alone, in a detector with an FPN.
+/// Where several foreign prefixes stand for one canonical prefix, the first is the one to write.
+type Prefixes = &'static [(&'static str, &'static str)];
+const PREFIXES: Prefixes = &[("", ""), ("backbone.", "backbone."), ("backbone.body.", "backbone.body.")];
+const DETECTRON2_PREFIXES: Prefixes =
+    &[("", ""), ("backbone.", "backbone."), ("backbone.body.", "backbone.bottom_up.")];
+const VISION_TOOLBOX_PREFIXES: Prefixes =
+    &[("", ""), ("backbone.", "backbone."), ("backbone.body.", "backbone.body."), ("", "0."), ("", "model.0.")];
 
-pub(super) static TORCHVISION: LazyLock<Rules> =
-    LazyLock::new(|| Rules::new(tables::TORCHVISION_SSD, CANONICAL_PREFIXES));
-pub(super) static LUUUYI: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::LUUUYI, CANONICAL_PREFIXES));
-pub(super) static UOIP: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::UOIP, CANONICAL_PREFIXES));
+pub(super) static TORCHVISION: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::TORCHVISION_SSD, PREFIXES));
+pub(super) static LUUUYI: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::LUUUYI, PREFIXES));
+pub(super) static UOIP: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::UOIP, PREFIXES));
 pub(super) static TORCHVISION_LEGACY: LazyLock<Rules> =
-    LazyLock::new(|| Rules::new(tables::TORCHVISION_LEGACY, CANONICAL_PREFIXES));
+    LazyLock::new(|| Rules::new(tables::TORCHVISION_LEGACY, PREFIXES));
 pub(super) static MASKRCNN_BENCHMARK: LazyLock<Rules> =
-    LazyLock::new(|| Rules::new(tables::MASKRCNN_BENCHMARK, CANONICAL_PREFIXES));
+    LazyLock::new(|| Rules::new(tables::MASKRCNN_BENCHMARK, PREFIXES));
 pub(super) static DETECTRON2: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::DETECTRON2, DETECTRON2_PREFIXES));
-pub(super) static CAFFE: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::CAFFE, CANONICAL_PREFIXES));
-pub(super) static TIMM: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::TIMM, CANONICAL_PREFIXES));
+pub(super) static CAFFE: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::CAFFE, PREFIXES));
+pub(super) static TIMM: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::TIMM, PREFIXES));
+pub(super) static VISION_TOOLBOX: LazyLock<Rules> =
+    LazyLock::new(|| Rules::new(tables::VISION_TOOLBOX, VISION_TOOLBOX_PREFIXES));
 
 static CANONICAL: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
-    let body = CANONICAL_PREFIXES
-        .iter()
-        .flat_map(|prefix| tables::CANONICAL_BODY.iter().map(move |text| Pattern::new(prefix, text, &mut Vec::new())));
+    let body = PREFIXES.iter().flat_map(|(prefix, _)| {
+        tables::CANONICAL_BODY.iter().map(move |text| Pattern::new(prefix, text, &mut Vec::new()))
+    });
     let detector = tables::CANONICAL_DETECTOR.iter().chain(tables::CANONICAL_SINGLE_STAGE);
     let detector = detector.map(|text| Pattern::new("", text, &mut Vec::new()));
     body.chain(detector).collect()
@@ -67,15 +71,15 @@ pub(super) fn is_canonical(key: &str) -> bool {
 }
 
 impl Rules {
-    fn new(tables: &[Table], foreign_prefixes: [&str; 3]) -> Rules {
+    fn new(tables: &[Table], body_prefixes: Prefixes) -> Rules {
         let mut rules = Vec::new();
         for table in tables {
             let prefixes = match table.part {
-                Part::Body => CANONICAL_PREFIXES.iter().zip(foreign_prefixes).collect(),
-                Part::Detector => vec![(&"", "")],
-                Part::DetectorBody => vec![(&"backbone.", "")],
+                Part::Body => body_prefixes,
+                Part::Detector => &[("", "")],
+                Part::DetectorBody => &[("backbone.", "")],
             };
-            for (prefix, foreign_prefix) in prefixes {
+            for &(prefix, foreign_prefix) in prefixes {
                 for (canonical, foreign) in table.rows {
                     let mut names = Vec::new();
                     rules.push(Rule {

@@ -207,6 +207,57 @@ fn timm_19b_depthwise_is_the_reference() {
     assert_eq!(set(without_counters(names)), expected);
 }
 
+/// vision-toolbox's 27-slim is the reference's, tensor for tensor (spec/vovnet.md §1.1, the same widths and layers).
+#[test]
+fn vision_toolbox_27_slim_is_the_reference() {
+    let file = fixture("reference_backbone_vt_vovnet27_slim");
+    let names = canonical(Naming::VisionToolbox, &keys("reference_backbone_vt_vovnet27_slim"));
+    let ours: BTreeMap<String, String> = names.into_iter().zip(file.into_iter().map(|entry| entry.1)).collect();
+    let expected: BTreeMap<String, String> = fixture("reference_backbone_v1_vovnet27_slim").into_iter().collect();
+    let body = |mut keys: BTreeMap<String, String>| {
+        keys.retain(|key, _| !key.starts_with("classifier.") && !key.ends_with("num_batches_tracked"));
+        keys
+    };
+    assert_eq!(body(ours), body(expected));
+}
+
+/// The eSE of the depthwise reference, which has as many modules and layers, and plain convolutions instead.
+#[test]
+fn vision_toolbox_19_slim_has_the_references_ese() {
+    let names = set(canonical(Naming::VisionToolbox, &keys("reference_backbone_vt_vovnet19_slim_ese")));
+    let reference = keys("reference_backbone_v2_V-19-slim-dw-eSE");
+    let ese: Vec<&String> = reference.iter().filter(|key| key.contains(".ese.")).collect();
+    assert_eq!(ese.len(), 8);
+    assert!(ese.into_iter().all(|key| names.contains(key)));
+}
+
+/// The files of the trainer (`nn.Sequential` of backbone, pooling, flattening and a linear layer), and the older names
+/// of the norms.
+#[test]
+fn vision_toolbox_classifiers_and_older_names() {
+    let bare = keys("reference_backbone_vt_vovnet19_slim_ese");
+    let expected = canonical(Naming::VisionToolbox, &bare);
+    let older: Vec<String> = bare.iter().map(|key| key.replace(".norm.", ".bn.")).collect();
+    assert_eq!(Naming::detect(older.iter().map(String::as_str)), Some(Naming::VisionToolbox));
+    let names: Vec<String> = Naming::VisionToolbox.to_canonical(&refs(&older)).into_iter().flatten().collect();
+    assert_eq!(names, expected);
+
+    let mut expected = expected;
+    expected.extend(leaves("classifier", &PARAM));
+    for sequential in ["", "model."] {
+        for linear in 1..=3 {
+            let mut file: Vec<String> = bare.iter().map(|key| format!("{sequential}0.{key}")).collect();
+            file.extend(leaves(&format!("{sequential}{linear}"), &PARAM));
+            assert_eq!(Naming::detect(file.iter().map(String::as_str)), Some(Naming::VisionToolbox));
+            let names: Vec<String> = Naming::VisionToolbox.to_canonical(&refs(&file)).into_iter().flatten().collect();
+            assert_eq!(names, expected, "{sequential:?} {linear}");
+        }
+    }
+    let written = Naming::VisionToolbox.from_canonical(&refs(&expected));
+    assert_eq!(written[..bare.len()], bare);
+    assert_eq!(written[bare.len()..], ["classifier.weight", "classifier.bias"]);
+}
+
 /// V-57: 1, 1, 4, 3 modules of 5 layers (spec/vovnet.md §1.2); widths must land in their stages.
 #[test]
 fn timm_57b_has_the_papers_modules() {
@@ -366,6 +417,6 @@ fn namings_have_one_spelling() {
     let error = "keras".parse::<Naming>().unwrap_err().to_string();
     assert_eq!(
         error,
-        "there is no naming \"keras\": use one of torchvision, torchvision-legacy, maskrcnn-benchmark, detectron2, timm, luuuyi, uoip, caffe"
+        "there is no naming \"keras\": use one of torchvision, torchvision-legacy, maskrcnn-benchmark, detectron2, timm, vision-toolbox, luuuyi, uoip, caffe"
     );
 }

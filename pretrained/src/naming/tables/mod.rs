@@ -11,6 +11,7 @@ mod maskrcnn_benchmark;
 mod one_stage;
 mod timm;
 mod torchvision_legacy;
+mod vision_toolbox;
 
 pub(super) use caffe::CAFFE;
 pub(super) use canonical::{CANONICAL_BODY, CANONICAL_DETECTOR, CANONICAL_SINGLE_STAGE};
@@ -19,6 +20,7 @@ pub(super) use maskrcnn_benchmark::MASKRCNN_BENCHMARK;
 pub(super) use one_stage::{LUUUYI, TORCHVISION_SSD, UOIP};
 pub(super) use timm::TIMM;
 pub(super) use torchvision_legacy::TORCHVISION_LEGACY;
+pub(super) use vision_toolbox::VISION_TOOLBOX;
 
 /// Rows of names that live in one place and hold on one condition.
 pub(super) struct Table {
