@@ -4,5 +4,3 @@
 pub mod cli;
 pub mod data;
 pub mod render;
-
-pub use vovdet_evaluation::output;

@@ -44,11 +44,30 @@ fn the_shim_knows_nothing_of_detection() {
     knows_nothing_of("native", &["vovdet-detectors", "vovdet-pretrained", "vovdet-evaluation", "image"]);
 }
 
+#[test]
+fn files_are_below_everything_else() {
+    knows_nothing_of(
+        "files",
+        &[
+            "tch",
+            "clap",
+            "anyhow",
+            "indicatif",
+            "vovdet-datasets",
+            "vovdet-detectors",
+            "vovdet-evaluation",
+            "vovdet-native",
+            "vovdet-pretrained",
+        ],
+    );
+}
+
 /// `unsafe` stands in `native/` alone.
 #[test]
 fn unsafe_code_is_in_one_place() {
-    let mut folders: Vec<_> =
-        ["src", "detectors", "pretrained", "evaluation"].map(|f| Path::new(env!("CARGO_MANIFEST_DIR")).join(f)).into();
+    let mut folders: Vec<_> = ["src", "detectors", "pretrained", "evaluation", "files"]
+        .map(|f| Path::new(env!("CARGO_MANIFEST_DIR")).join(f))
+        .into();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap().flatten() {
             let path = entry.path();

@@ -4,5 +4,4 @@
 pub mod cli;
 pub mod data;
 pub mod metrics;
-pub mod output;
 pub mod report;

@@ -45,7 +45,7 @@ enum Verb {
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     vovdet_native::tune_allocator();
-    crate::output::clean_up_on_interrupt();
+    let _clean_up = vovdet_files::clean_up();
     images::hush_decoders();
     let cli = Cli::parse();
     let console = cli.global.console();

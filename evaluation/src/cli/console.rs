@@ -98,7 +98,7 @@ impl Console {
     pub fn data(&self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         match out.write_all(format!("{text}\n").as_bytes()).and_then(|()| out.flush()) {
-            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => crate::output::leave(0),
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => vovdet_files::leave(0),
             other => other,
         }
     }

@@ -102,7 +102,7 @@ enum Verb {
 /// it cannot, or the arguments are not understood here: the whole program then says what it makes of them.
 pub fn run_without_network(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     let cli = WithoutNetwork::try_parse_from(arguments).ok()?;
-    crate::output::clean_up_on_interrupt();
+    let _clean_up = vovdet_files::clean_up();
     let console = cli.global.console();
     let outcome = match &cli.verb {
         Verb::Eval(verb) => verb.run(&console),

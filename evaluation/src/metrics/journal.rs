@@ -128,7 +128,7 @@ pub fn to_list(journal: &Path, list: &Path) -> Result<()> {
         }
         list.finish()
     };
-    crate::output::write_file(list, write).with_context(|| list.display().to_string())
+    vovdet_files::write_file(list, write).with_context(|| list.display().to_string())
 }
 
 fn same_run(head: &str, run: &Map<String, Value>) -> Result<()> {

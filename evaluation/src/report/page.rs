@@ -1,7 +1,6 @@
 //! The page itself: a template, its style and script, and the data, all in one file.
 
 use super::data::Page;
-use crate::output;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -23,8 +22,8 @@ const SCRIPTS: [&str; 3] = [include_str!("page.js"), include_str!("charts.js"), 
 pub fn write(folder: &Path, page: &Page) -> Result<PathBuf> {
     let path = folder.join(FILE);
     let text = html(page)?;
-    output::make_folder(folder).with_context(|| folder.display().to_string())?;
-    output::write_file::<io::Error>(&path, |file| file.write_all(text.as_bytes()))
+    vovdet_files::make_folder(folder).with_context(|| folder.display().to_string())?;
+    vovdet_files::write_file::<io::Error>(&path, |file| file.write_all(text.as_bytes()))
         .with_context(|| path.display().to_string())?;
     Ok(path)
 }

@@ -8,17 +8,7 @@ use std::path::Path;
 
 /// Writes a small file so that it is there whole or not at all.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    let fault = |error| Fault::io(path, None, error);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".vovdet-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(fault)?;
-    file.write_all(bytes).map_err(fault)?;
-    file.as_file().sync_all().map_err(fault)?;
-    file.persist(path).map_err(|error| fault(error.error))?;
-    Ok(())
+    vovdet_files::write_file(path, |file| file.write_all(bytes)).map_err(|error| Fault::io(path, None, error))
 }
 
 /// Takes the lock that `path` stands for, until the value is dropped or the process ends. `waiting` is called before

@@ -1,54 +1,15 @@
-//! A file that appears whole or not at all.
+//! A file that appears whole or not at all, and what every writer checks.
 
-use std::{
-    fs::{self, File},
-    io::{BufWriter, Write},
-    path::{Path, PathBuf},
-};
+use std::{fs::File, io::BufWriter, path::Path};
 
 use crate::{
     error::{Error, ErrorKind, Read, Result},
     tensor::TensorInfo,
 };
 
-/// Writes under a temporary name beside `path` and renames at the end; after an error nothing is
-/// left, and an older file of that name is untouched.
-pub(super) fn atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Read<()>) -> Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let temporary = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let guard = RemoveOnDrop(Some(temporary));
-    let attempt = || -> Read<()> {
-        let Some(temporary) = &guard.0 else { return Ok(()) };
-        let mut file = BufWriter::with_capacity(1 << 20, File::create(temporary)?);
-        write(&mut file)?;
-        file.flush()?;
-        file.get_ref().sync_all()?;
-        fs::rename(temporary, path)?;
-        Ok(())
-    };
-    let result = attempt().map_err(|kind| Error::new(&path.display().to_string(), kind));
-    if result.is_ok() {
-        guard.disarm();
-    }
-    result
-}
-
-/// Removes the unfinished file, also when the writing panics.
-struct RemoveOnDrop(Option<PathBuf>);
-
-impl RemoveOnDrop {
-    fn disarm(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for RemoveOnDrop {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            // It may not have been created.
-            let _ = fs::remove_file(path);
-        }
-    }
+/// Writes `path` through `write`; after an error nothing is left, and an older file of that name is untouched.
+pub(super) fn write_whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Read<()>) -> Result<()> {
+    vovdet_files::write_file(path, write).map_err(|kind| Error::new(&path.display().to_string(), kind))
 }
 
 /// That names are unique and sizes possible.

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap, io::Write, path::Path};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::file::{atomically, check, check_len};
+use super::file::{check, check_len, write_whole};
 use crate::{
     error::{Error, ErrorKind, Read, Result},
     tensor::{Dtype, TensorData, TensorInfo},
@@ -54,7 +54,7 @@ pub fn write_safetensors_with<'a>(
         Ok(json)
     };
     let header = header().map_err(|kind| Error::new(&path.display().to_string(), kind))?;
-    atomically(path, |file| {
+    write_whole(path, |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;
         for &i in &order {

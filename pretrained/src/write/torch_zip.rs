@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fs::File, io::BufWriter, io::Write, path::Path};
 
-use super::file::{atomically, check, check_len};
+use super::file::{check, check_len, write_whole};
 use crate::{
     error::{Error, ErrorKind, Read, Result},
     layout::Layout,
@@ -38,7 +38,7 @@ pub fn write_torch_zip_with<'a>(
     let path = path.as_ref();
     let checked = check(tensors).and_then(|()| pickle(tensors));
     let pickle = checked.map_err(|kind| Error::new(&path.display().to_string(), kind))?;
-    atomically(path, |file| {
+    write_whole(path, |file| {
         let mut zip = Zip { file, at: 0, directory: Vec::new(), entries: 0 };
         zip.entry("data.pkl", &pickle)?;
         zip.entry("byteorder", b"little")?;

@@ -4,7 +4,6 @@ use super::lines::{Mask, class_of};
 use crate::cli::console::Console;
 use crate::data::annotations::{Ids, number_in};
 use crate::data::sources::Source;
-use crate::output;
 use anyhow::{Context, Result, anyhow};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -58,7 +57,7 @@ impl CocoResults {
     /// Makes sure that `path` can be written.
     pub fn new(path: &Path, ids: Option<Ids>) -> io::Result<Self> {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        output::make_folder(folder)?;
+        vovdet_files::make_folder(folder)?;
         if path.is_dir() {
             return Err(io::Error::other("is a folder; give the name of a file"));
         }
@@ -99,8 +98,10 @@ impl CocoResults {
 
     /// Writes the file; returns how many images had no place in it.
     pub fn finish(self, console: &Console) -> Result<usize> {
-        output::write_file(&self.path, |file| serde_json::to_writer(file, &self.results).map_err(io::Error::from))
-            .with_context(|| format!("--coco-results {}", self.path.display()))?;
+        vovdet_files::write_file(&self.path, |file| {
+            serde_json::to_writer(file, &self.results).map_err(io::Error::from)
+        })
+        .with_context(|| format!("--coco-results {}", self.path.display()))?;
         console.detail(format_args!("{}: {} results", self.path.display(), self.results.len()));
         Ok(self.left_out)
     }

@@ -4,7 +4,6 @@ use super::lines::class_of;
 use crate::cli::console::Console;
 use crate::cli::options::cores;
 use crate::data::sources::Source;
-use crate::output;
 use crate::render::{self, Colour, Object};
 use anyhow::{Context, Result};
 use crossbeam_channel::{Sender, bounded};
@@ -72,7 +71,7 @@ impl Pictures {
     pub fn start(save: Option<&Path>, crops: Option<&Path>) -> Result<Option<Self>> {
         for (flag, folder) in [("--save", save), ("--crops", crops)] {
             if let Some(folder) = folder {
-                output::make_folder(folder)
+                vovdet_files::make_folder(folder)
                     .with_context(|| format!("{flag} {}: cannot write into this folder", folder.display()))?;
             }
         }
@@ -176,7 +175,7 @@ fn encode(path: &Path, picture: &RgbImage, jpeg: bool, source: Option<&Path>) ->
     if source.is_some_and(same) {
         return Err(format!("{}: would be overwritten by its own result; give another folder", path.display()));
     }
-    let written = output::write_file(path, |file| to_file(file, picture, jpeg));
+    let written = vovdet_files::write_file_unsynced(path, |file| to_file(file, picture, jpeg));
     written.map_err(|e| format!("{}: {e}", path.display()))
 }
 

@@ -39,7 +39,7 @@ impl PageOptions {
     /// Makes sure, before the work, that the page can be written; nothing is left of the trial.
     pub fn prepare(&self) -> Result<()> {
         let Some(folder) = &self.report else { return Ok(()) };
-        crate::output::try_folder(folder).with_context(|| format!("--report {}", folder.display()))
+        vovdet_files::try_folder(folder).with_context(|| format!("--report {}", folder.display()))
     }
 
     /// Writes the page that `make` makes, if one is wanted. `beside` is where the image files are if nobody says it. The

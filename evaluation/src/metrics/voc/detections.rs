@@ -3,7 +3,6 @@
 use super::Detection;
 use crate::data::coco::{ListWriter, RawResults};
 use crate::data::voc::VocData;
-use crate::output;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -261,7 +260,7 @@ pub fn is_folder(path: &Path) -> bool {
 /// # Errors
 /// When it cannot.
 pub fn write_comp4(folder: &Path, data: &VocData, detections: &Detections) -> Result<()> {
-    output::make_folder(folder)?;
+    vovdet_files::make_folder(folder)?;
     for (name, list) in data.classes.iter().zip(&detections.by_class) {
         let path = folder.join(format!("comp4_det_{}_{name}.txt", data.split.as_deref().unwrap_or("all")));
         let write = |file: &mut BufWriter<File>| -> io::Result<()> {
@@ -270,7 +269,7 @@ pub fn write_comp4(folder: &Path, data: &VocData, detections: &Detections) -> Re
             }
             Ok(())
         };
-        output::write_file(&path, write).with_context(|| path.display().to_string())?;
+        vovdet_files::write_file(&path, write).with_context(|| path.display().to_string())?;
     }
     Ok(())
 }
@@ -305,7 +304,7 @@ pub fn write_results(path: &Path, data: &VocData, detections: &Detections) -> Re
         }
         writer.finish()
     };
-    output::write_file(path, write).with_context(|| path.display().to_string())
+    vovdet_files::write_file(path, write).with_context(|| path.display().to_string())
 }
 
 /// The reverse of [`to_voc`]: exact for what a network found, which are numbers of 32 bits.

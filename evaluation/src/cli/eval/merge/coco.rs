@@ -6,7 +6,6 @@ use crate::cli::eval::coco::options;
 use crate::data::coco::{CocoData, ListWriter, ResultFiles};
 use crate::metrics::coco::{METRICS, Options, Protocol, Report, Scorer, Scores};
 use crate::metrics::provenance::FileRef;
-use crate::output;
 use anyhow::{Context, Result};
 use std::collections::HashSet;
 use std::path::Path;
@@ -45,7 +44,7 @@ pub fn merge(console: &Console, shares: &[Share], save: Option<&Path>, start: In
         }
         Some(path) => {
             let flag = || format!("--save-detections {}", path.display());
-            output::write_file(path, |file| -> Result<()> {
+            vovdet_files::write_file(path, |file| -> Result<()> {
                 let mut list = ListWriter::new(file)?;
                 each(&mut |result| Ok(list.add(result)?))?;
                 Ok(list.finish()?)
