@@ -2,5 +2,6 @@
 //! `vovdet-detectors`.
 
 pub mod cli;
-pub mod data;
 pub mod render;
+
+pub use vovdet_datasets as data;

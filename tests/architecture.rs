@@ -30,6 +30,14 @@ fn checkpoints_are_read_without_libtorch() {
 }
 
 #[test]
+fn data_sets_are_read_without_libtorch_and_the_command_line() {
+    knows_nothing_of(
+        "datasets",
+        &["tch", "clap", "indicatif", "vovdet-detectors", "vovdet-evaluation", "vovdet-native", "vovdet-pretrained"],
+    );
+}
+
+#[test]
 fn metrics_know_nothing_of_networks() {
     knows_nothing_of("evaluation", &["tch", "vovdet-native", "vovdet-detectors"]);
 }
@@ -65,7 +73,7 @@ fn files_are_below_everything_else() {
 /// `unsafe` stands in `native/` alone.
 #[test]
 fn unsafe_code_is_in_one_place() {
-    let mut folders: Vec<_> = ["src", "detectors", "pretrained", "evaluation", "files"]
+    let mut folders: Vec<_> = ["src", "detectors", "pretrained", "evaluation", "files", "datasets"]
         .map(|f| Path::new(env!("CARGO_MANIFEST_DIR")).join(f))
         .into();
     while let Some(folder) = folders.pop() {

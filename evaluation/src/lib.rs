@@ -2,6 +2,7 @@
 //! line that works on files alone. Knows nothing of libtorch, so a program made of it starts at once.
 
 pub mod cli;
-pub mod data;
 pub mod metrics;
 pub mod report;
+
+pub use vovdet_datasets as data;

@@ -6,12 +6,14 @@
 //! * [`OverwriteGuard`] knows files by their identity in the file system, whatever path leads to them.
 
 mod folder;
+mod hash;
 mod overwrite;
 mod read;
 mod unfinished;
 mod write;
 
 pub use folder::{make_folder, try_folder, write_folder};
+pub use hash::sha256;
 pub use overwrite::{Overwrite, OverwriteGuard};
 pub use read::{ReadError, ReadFault, open, read_all, read_bounded};
 pub use unfinished::{CleanUp, clean_up, leave};

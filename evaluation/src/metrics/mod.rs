@@ -3,8 +3,9 @@
 pub mod coco;
 pub mod compare;
 pub mod journal;
-pub mod named;
 pub mod provenance;
 pub mod saved;
 pub mod selection;
 pub mod voc;
+
+pub use vovdet_datasets::named;

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A file that took part.
@@ -28,22 +27,9 @@ impl FileRef {
     /// # Errors
     /// When it cannot be read.
     pub fn of(path: &Path) -> io::Result<Self> {
-        let sha256 = if path.is_dir() { hash_of_texts(path) } else { hash_of_file(path) }?;
+        let sha256 = if path.is_dir() { hash_of_texts(path) } else { vovdet_files::sha256(path) }?;
         Ok(Self { path: std::path::absolute(path)?, sha256: Some(sha256) })
     }
-}
-
-fn hash_of_file(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut block = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut block)? {
-            0 => break,
-            n => hash.update(&block[..n]),
-        }
-    }
-    Ok(hexadecimal(&hash.finalize()))
 }
 
 fn hash_of_texts(folder: &Path) -> io::Result<String> {
@@ -53,7 +39,7 @@ fn hash_of_texts(folder: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        hash.update(format!("{}  {name}\n", hash_of_file(&path)?));
+        hash.update(format!("{}  {name}\n", vovdet_files::sha256(&path)?));
     }
     Ok(hexadecimal(&hash.finalize()))
 }

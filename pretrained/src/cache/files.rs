@@ -1,7 +1,6 @@
 //! Small things with files: whole writes, locks, hashes.
 
 use super::error::Fault;
-use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::Path;
@@ -30,17 +29,7 @@ pub(super) fn lock(path: &Path, waiting: impl FnOnce()) -> Result<File, Fault> {
 
 /// SHA-256 of a file in lower-case hexadecimal.
 pub(super) fn sha256(path: &Path) -> Result<String, Fault> {
-    let fault = |error| Fault::io(path, None, error);
-    let mut file = File::open(path).map_err(fault)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).map_err(fault)? {
-            0 => break,
-            n => hash.update(&buffer[..n]),
-        }
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    vovdet_files::sha256(path).map_err(|error| Fault::io(path, None, error))
 }
 
 /// The first bytes of a file.

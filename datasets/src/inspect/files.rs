@@ -1,7 +1,6 @@
 //! Image files of a data set: which are there, whether they open, which are the same.
 
 use super::Problems;
-use crate::metrics::provenance::FileRef;
 use image::ImageReader;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -73,8 +72,7 @@ impl Files {
         let mut groups: Vec<_> = by_length.into_values().filter(|group| group.len() > 1).collect();
         groups.sort_unstable();
         for group in groups {
-            let hashes: Vec<_> =
-                group.par_iter().map(|(_, path)| FileRef::of(path).ok().and_then(|f| f.sha256)).collect();
+            let hashes: Vec<_> = group.par_iter().map(|(_, path)| vovdet_files::sha256(path).ok()).collect();
             let mut first: HashMap<String, &String> = HashMap::new();
             for ((name, _), hash) in group.iter().zip(hashes) {
                 let Some(hash) = hash else { continue };

@@ -4,7 +4,7 @@ mod coco;
 mod files;
 mod voc;
 
-use crate::metrics::named::Named;
+use crate::named::Named;
 use anyhow::{Context, Result, bail};
 use files::Files;
 use serde::Serialize;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// Reads an annotation; parts of objects (VOC's heads, hands and feet of persons) are no objects.
 pub fn read(path: &Path) -> Result<Annotation> {
-    parse(&crate::data::text::read(path)?)
+    parse(&crate::text::read(path)?)
 }
 
 fn parse(text: &str) -> Result<Annotation> {

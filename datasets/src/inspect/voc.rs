@@ -1,8 +1,8 @@
 //! VOC's form.
 
 use super::{ClassCount, Files, Form, Inspection, Problems, by_size, size_name};
-use crate::data::voc::{Unreadable, VocData};
-use crate::metrics::named::Named;
+use crate::named::Named;
+use crate::voc::{Unreadable, VocData};
 use anyhow::Result;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;

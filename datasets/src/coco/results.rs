@@ -66,7 +66,7 @@ impl RawResults {
     /// When the file cannot be read or is none of these.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read(path).with_context(|| path.display().to_string())?;
-        let text = crate::data::text::unmarked(&text);
+        let text = crate::text::unmarked(&text);
         let records = records(text).map_err(|error| match no_number(text) {
             Some((word, result)) => anyhow!(
                 "{}: result {result} holds {word}, which is no number; a network that diverged writes such results, leave \

@@ -4,10 +4,10 @@
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use vovdet::data::image;
+use vovdet_datasets::image;
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/images")
 }
 
 fn files() -> Vec<(String, Vec<u8>)> {

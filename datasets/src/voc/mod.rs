@@ -9,6 +9,30 @@ use rayon::prelude::*;
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
+/// The classes of PASCAL VOC in its own order, that of the alphabet.
+pub const CLASSES: [&str; 20] = [
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+];
+
 /// The splits that are taken when none is named, in this order.
 const SPLITS: [&str; 3] = ["test", "val", "trainval"];
 
@@ -143,7 +167,7 @@ impl VocData {
 
     /// Whether the classes are VOC's own twenty.
     pub fn has_voc_classes(&self) -> bool {
-        self.classes.iter().map(String::as_str).eq(vovdet_pretrained::classes::voc().iter().copied())
+        self.classes.iter().map(String::as_str).eq(CLASSES)
     }
 
     /// The classes, their places in the list from 1 as ids.
@@ -247,9 +271,8 @@ fn fault([x1, y1, x2, y2]: [f64; 4]) -> Option<&'static str> {
 
 /// VOC's own list where it has all of these names, else these names in order.
 fn class_list(names: BTreeSet<&str>) -> Vec<String> {
-    let voc = vovdet_pretrained::classes::voc();
-    if names.iter().all(|name| voc.contains(name)) {
-        voc.iter().map(|name| (*name).into()).collect()
+    if names.iter().all(|name| CLASSES.contains(name)) {
+        CLASSES.iter().map(|name| (*name).into()).collect()
     } else {
         names.into_iter().map(String::from).collect()
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Whether a folder holds such files.
 pub fn is_text_data(root: &Path) -> bool {
     let fits = |path: &PathBuf| {
-        let text = crate::data::text::read(path).unwrap_or_default();
+        let text = crate::text::read(path).unwrap_or_default();
         text.lines().find(|line| !line.trim().is_empty()).is_some_and(|line| object(line).is_some())
     };
     files(root).is_ok_and(|files| files.iter().any(fits))
@@ -18,7 +18,7 @@ pub fn is_text_data(root: &Path) -> bool {
 pub fn read(root: &Path) -> Result<VocData> {
     let mut items = Vec::new();
     for path in files(root)? {
-        let text = crate::data::text::read(&path).with_context(|| path.display().to_string())?;
+        let text = crate::text::read(&path).with_context(|| path.display().to_string())?;
         let mut annotation = Annotation::default();
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             match object(line) {

@@ -1,8 +1,8 @@
 //! COCO's form.
 
 use super::{ClassCount, Files, Form, Inspection, Problems, by_size, size_name};
-use crate::data::coco::{CocoData, as_written};
-use crate::metrics::named::Named;
+use crate::coco::{CocoData, as_written};
+use crate::named::Named;
 use anyhow::Result;
 use hotcoco::{Annotation, Dataset, Image, Segmentation};
 use std::collections::{BTreeMap, HashMap, HashSet};

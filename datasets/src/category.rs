@@ -96,7 +96,7 @@ pub fn chosen(words: &[String], categories: &[Category]) -> Result<Vec<CategoryI
         let by_name = categories.iter().find(|category| category.name.eq_ignore_ascii_case(word));
         let found = by_name.or_else(|| categories.iter().find(|category| category.id.to_string() == word));
         found.map(|category| category.id).ok_or_else(|| {
-            let near = vovdet_pretrained::naming::closest(word, categories.iter().map(|c| c.name.as_str()));
+            let near = nearest(word, categories.iter().map(|c| c.name.as_str()));
             let hint = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
             anyhow!("--classes: the data set has no category `{word}`{hint}")
         })
@@ -109,6 +109,16 @@ pub fn chosen(words: &[String], categories: &[Category]) -> Result<Vec<CategoryI
         }
     }
     Ok(ids)
+}
+
+/// Below this share of common letters two names have nothing to do with each other.
+const ALIKE: f64 = 0.75;
+
+/// The name that `word` was probably meant to be; the first of equals.
+fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |name: &'a str| (strsim::normalized_levenshtein(word, name), name);
+    let best = names.map(likeness).reduce(|best, next| if next.0 > best.0 { next } else { best });
+    best.filter(|(likeness, _)| *likeness >= ALIKE).map(|(_, name)| name)
 }
 
 fn outputs(classes: usize) -> String {

@@ -1,6 +1,6 @@
 //! Where images come from: files, folders, patterns, standard input, lists of paths.
 
-use super::image::{self, ImageError};
+use crate::image::{self, ImageError};
 use ::image::RgbImage;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
