@@ -1,7 +1,6 @@
-//! What a person runs: the command line, image files, and pictures of the results, around the networks of
-//! `vovdet-detectors`.
+//! What a person runs: the command line, image files, and pictures of the results, without libtorch.
+//!
+//! The verbs that need a network are in `src/network/`, which the program `vovdet-network` is made of.
 
 pub mod cli;
 pub mod render;
-
-pub use vovdet_datasets as data;

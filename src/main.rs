@@ -1,13 +1,17 @@
-//! The program `vovdet`.
+//! The program `vovdet`: what needs no network, without loading libtorch.
 //!
-//! Loading libtorch takes a third of a second and 120 MB. What needs no network does not wait for it: this program does
-//! that itself, and becomes `vovdet-network`, which lies beside it, for everything else.
+//! For everything else it becomes `vovdet-network`, which lies beside it.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
+use vovdet::cli::{Cli, finish};
 
 fn main() -> ExitCode {
-    vovdet_evaluation::cli::run_without_network(std::env::args_os()).unwrap_or_else(become_network)
+    let cli = Cli::from_arguments();
+    let Some(verb) = cli.verb.without_network() else { return become_network() };
+    let _clean_up = vovdet_files::clean_up();
+    let console = cli.global.console();
+    finish(&console, verb.run(&console))
 }
 
 /// Replaces this process; returns only when that fails.

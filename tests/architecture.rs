@@ -39,7 +39,7 @@ fn data_sets_are_read_without_libtorch_and_the_command_line() {
 
 #[test]
 fn metrics_know_nothing_of_networks() {
-    knows_nothing_of("evaluation", &["tch", "vovdet-native", "vovdet-detectors"]);
+    knows_nothing_of("evaluation", &["tch", "vovdet-native", "vovdet-detectors", "clap", "indicatif"]);
 }
 
 #[test]
@@ -89,4 +89,16 @@ fn unsafe_code_is_in_one_place() {
             }
         }
     }
+}
+
+/// The program that people start says its help in milliseconds: nothing of it may need libtorch.
+#[test]
+fn the_first_program_is_made_without_libtorch() {
+    let holds = |program: &str| {
+        let bytes = std::fs::read(program).unwrap();
+        let name = b"libtorch_cpu.so";
+        bytes.windows(name.len()).any(|window| window == name)
+    };
+    assert!(holds(env!("CARGO_BIN_EXE_vovdet-network")), "a program that needs libtorch names it");
+    assert!(!holds(env!("CARGO_BIN_EXE_vovdet")), "src/cli/, src/data/ and src/render/ use no network");
 }

@@ -1,7 +1,6 @@
-//! Evaluation without a network: COCO and VOC data sets, the metrics of detections in them, and the part of the command
-//! line that works on files alone. Knows nothing of libtorch, so a program made of it starts at once.
+//! Evaluation of detections: COCO and VOC data sets, the metrics of detections in them, comparison of two results, and a
+//! page about one. Knows nothing of libtorch, so a program made of it starts at once.
 
-pub mod cli;
 pub mod metrics;
 pub mod report;
 

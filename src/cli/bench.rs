@@ -1,39 +1,19 @@
-//! `vovdet bench`: what a model costs.
+//! The arguments of `vovdet bench`.
 
-use super::Outcome;
-use super::console::Console;
-use anyhow::{Context, Result, bail};
+use super::arguments::{Dialect, size};
 use clap::Args;
-use serde::Serialize;
-use std::fmt::Write as _;
-use vovdet_detectors::spec::{Class, Dialect, Task};
-use vovdet_detectors::{Cost, Count, ModelSpec, count, usual_size};
-
-/// The models of the VoVNet paper's Tables 2, 3 and 4, counted when none is named.
-const PAPER: [&str; 12] = [
-    "ssd300_mobilenet",
-    "pelee304",
-    "dsod300_ds64_64_16_1",
-    "dsod300_ds64_192_48_1",
-    "dsod300_vovnet27_slim",
-    "dsod300_vovnet27_slim_bottleneck",
-    "refinedet320_resnet50",
-    "refinedet320_densenet201",
-    "refinedet320_vovnet39",
-    "refinedet320_resnet101",
-    "refinedet320_densenet161",
-    "refinedet320_vovnet57",
-];
 
 /// Count the parameters and operations of models.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Conventions, those of the VoVNet paper: parameters are the weights and biases of convolutions and linear layers, the
-scales of L2 norms, and two per normalised channel, running statistics excluded; a FLOP is one multiply-add of a
-convolution or linear layer, or one element that a normalisation writes. One image; a two-stage detector is counted
+Conventions, those of the VoVNet paper: parameters are the weights and biases of convolutions and linear layers, the \
+scales of L2 norms, and two per normalised channel, running statistics excluded; a FLOP is one multiply-add of a \
+convolution or linear layer, or one element that a normalisation writes. One image; a two-stage detector is counted \
 with 1000 proposals and as many masks as it keeps detections.
-With --json, one object a model: {\"model\", \"input\": [W, H], \"classes\", \"params\", \"conv_macs\", \"norm_ops\", \"flops\",
-\"parts\": {NAME: {\"params\", \"conv_macs\", \"norm_ops\", \"flops\"}}}.
+
+With --json, one object a model:
+  {\"model\", \"input\": [W, H], \"classes\", \"params\", \"conv_macs\", \"norm_ops\",
+   \"flops\", \"parts\": {NAME: {\"params\", \"conv_macs\", \"norm_ops\", \"flops\"}}}
 
 Examples:
   vovdet bench --count-only
@@ -42,144 +22,25 @@ Examples:
 pub struct Bench {
     /// Models by name, or specs in JSON files [default: those of the VoVNet paper's tables].
     #[arg(value_name = "NAME|SPEC.json")]
-    names: Vec<String>,
+    pub names: Vec<String>,
     /// The same, in the grammar of the other verbs.
     #[arg(short, long, value_name = "NAME|SPEC.json")]
-    model: Vec<String>,
+    pub model: Vec<String>,
     /// Count and measure nothing. The measuring half is not there yet, so this must be given.
     #[arg(long)]
-    count_only: bool,
+    pub count_only: bool,
     /// Outputs of the class predictor as the papers count them, background included: 81 for COCO, 21 for VOC [default:
     /// 81 for RefineDet and two-stage detectors, 91 in torchvision's dialect, 21 for other detectors, 1000 for
     /// classifiers].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    classes: Option<u32>,
+    pub classes: Option<u32>,
     /// Side of the input, or its width and height, in pixels [default: the model's own].
     #[arg(long, value_name = "S|WxH", value_parser = size)]
-    size: Option<(u32, u32)>,
+    pub size: Option<(u32, u32)>,
     /// Whose rules a detector follows [default: those of its published weights].
-    #[arg(long, value_name = "caffe|torchvision|...")]
-    dialect: Option<Dialect>,
+    #[arg(long, hide_possible_values = true, value_name = "caffe|torchvision|...")]
+    pub dialect: Option<Dialect>,
     /// JSON lines instead of a table.
     #[arg(long)]
-    json: bool,
-}
-
-fn size(text: &str) -> Result<(u32, u32), String> {
-    let side = |text: &str| text.parse().ok().filter(|side| (1..=16_384).contains(side));
-    let (w, h) = text.split_once('x').unwrap_or((text, text));
-    side(w).zip(side(h)).ok_or_else(|| "give one side or WIDTHxHEIGHT, from 1 to 16384 pixels".into())
-}
-
-impl Bench {
-    pub fn run(&self, console: &Console) -> Result<Outcome> {
-        if !self.count_only {
-            bail!("bench counts, and does not measure yet: add --count-only");
-        }
-        let named: Vec<&str> = self.names.iter().chain(&self.model).map(String::as_str).collect();
-        let names = if named.is_empty() { PAPER.to_vec() } else { named };
-        let mut done = 0;
-        for name in &names {
-            match self.count(name) {
-                Ok((spec, count)) if self.json => console.data(&json(&spec, &count)?)?,
-                Ok((spec, count)) => console.data(&table(&spec, &count)?)?,
-                Err(error) => {
-                    console.error(super::sentence(&error));
-                    continue;
-                }
-            }
-            done += 1;
-        }
-        Ok(Outcome::of(done, names.len() - done))
-    }
-
-    fn count(&self, name: &str) -> Result<(ModelSpec, Count)> {
-        let mut spec = if name.ends_with(".json") {
-            let text = std::fs::read_to_string(name).with_context(|| name.to_owned())?;
-            ModelSpec::from_json(&text, name)?
-        } else {
-            ModelSpec::named(name, self.dialect)?
-        };
-        let outputs = self.classes.or_else(|| spec.classes.is_empty().then(|| usual_outputs(&spec)));
-        if let Some(outputs) = outputs {
-            match &mut spec.task {
-                Task::Classify { outputs: own } => *own = i64::from(outputs),
-                Task::MaskRcnn(_) | Task::OneStage(_) => spec.classes = Class::table(outputs as usize - 1),
-            }
-        }
-        let size = self.size.unwrap_or_else(|| usual_size(&spec.input));
-        let count = count(&spec, size).with_context(|| format!("{name} at {}x{}", size.0, size.1))?;
-        Ok((spec, count))
-    }
-}
-
-fn usual_outputs(spec: &ModelSpec) -> u32 {
-    match (&spec.task, spec.dialect()) {
-        (Task::Classify { .. }, _) => 1000,
-        (_, Some(Dialect::Torchvision)) => 91,
-        (Task::MaskRcnn(_), _) => 81,
-        (Task::OneStage(head), _) => {
-            if head.refine.is_some() {
-                81
-            } else {
-                21
-            }
-        }
-    }
-}
-
-fn outputs(spec: &ModelSpec) -> usize {
-    match spec.task {
-        Task::Classify { outputs } => outputs as usize,
-        Task::MaskRcnn(_) | Task::OneStage(_) => spec.classes.len() + 1,
-    }
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    model: &'a str,
-    input: [u32; 2],
-    classes: usize,
-    #[serde(flatten)]
-    total: Part,
-    parts: std::collections::BTreeMap<&'a str, Part>,
-}
-
-#[derive(Serialize)]
-struct Part {
-    params: u64,
-    conv_macs: u64,
-    norm_ops: u64,
-    flops: u64,
-}
-
-impl From<&Cost> for Part {
-    fn from(cost: &Cost) -> Self {
-        Self { params: cost.params, conv_macs: cost.conv_macs, norm_ops: cost.norm_ops, flops: cost.flops() }
-    }
-}
-
-fn json(spec: &ModelSpec, count: &Count) -> Result<String> {
-    let line = Line {
-        model: &spec.name,
-        input: [count.size.0, count.size.1],
-        classes: outputs(spec),
-        total: Part::from(&count.total),
-        parts: count.parts.iter().map(|(name, cost)| (name.as_str(), Part::from(cost))).collect(),
-    };
-    Ok(serde_json::to_string(&line)?)
-}
-
-fn table(spec: &ModelSpec, count: &Count) -> Result<String> {
-    let (w, h) = count.size;
-    let mut text = format!("{}  {w}x{h}, {} outputs\n", spec.name, outputs(spec));
-    writeln!(text, "  {:<16} {:>12} {:>12} {:>12} {:>12}", "part", "params M", "conv G", "norm G", "flops G")?;
-    let total = ("total", &count.total);
-    for (name, cost) in count.parts.iter().map(|(name, cost)| (name.as_str(), cost)).chain([total]) {
-        let (mega, giga) = (|n: u64| n as f64 / 1e6, |n: u64| n as f64 / 1e9);
-        let [conv, norm, flops] = [cost.conv_macs, cost.norm_ops, cost.flops()].map(giga);
-        writeln!(text, "  {name:<16} {:>12.3} {conv:>12.4} {norm:>12.4} {flops:>12.4}", mega(cost.params))?;
-    }
-    text.truncate(text.trim_end().len());
-    Ok(text)
+    pub json: bool,
 }

@@ -1,135 +1,31 @@
-//! `vovdet features`: every intermediate result of a network, by name.
+//! The arguments of `vovdet features`.
 
-use super::Outcome;
-use super::console::Console;
-use super::options::ModelOptions;
-use crate::data::image;
-use anyhow::{Context, Result, anyhow, bail};
+use super::arguments::ModelOptions;
 use clap::Args;
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use tch::{Kind, Tensor};
-use vovdet_detectors::Geometry;
-use vovdet_detectors::spec::InputSpec;
-use vovdet_pretrained::{Checkpoint, Dtype, TensorData, write_safetensors};
+use std::path::PathBuf;
 
 /// Write the feature maps and raw outputs of a network to a safetensors file.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-The source is an image, which is resized and normalised as for detection, or a safetensors file whose tensor `input`
-(float32, [N, 3, H, W] or [3, H, W]) goes into the network as it is. FILE then holds `input` and the tensors that the
+The source is an image, which is resized and normalised as for detection, or a safetensors file whose tensor `input` \
+(float32, [N, 3, H, W] or [3, H, W]) goes into the network as it is. FILE then holds `input` and the tensors that the \
 network makes: stem, stage2 to stage5, logits, fpn.p2 to fpn.p6, rpn.objectness.0, rpn.deltas.0, proposals, ...
+
 Output: a JSON object from each tensor's name to its shape.
 
 Examples:
-  vovdet features --model nuclei_mask_rcnn_vovnet27_slim image.png --out features.safetensors
-  vovdet features --model vovnet39 --weights vovnet39.pth input.safetensors --out features.safetensors")]
+  vovdet features --model nuclei_mask_rcnn_vovnet27_slim image.png \\
+    --out features.safetensors
+  vovdet features --model vovnet39 --weights vovnet39.pth \\
+    input.safetensors --out features.safetensors")]
 pub struct Features {
     /// An image, or a safetensors file with the tensor `input`.
     #[arg(value_name = "SOURCE")]
-    source: PathBuf,
+    pub source: PathBuf,
     /// The file to write.
     #[arg(short, long, value_name = "FILE.safetensors")]
-    out: PathBuf,
+    pub out: PathBuf,
+    /// The network.
     #[command(flatten)]
-    model: ModelOptions,
-}
-
-impl Features {
-    pub fn run(&self, console: &Console) -> Result<Outcome> {
-        let source = Source::open(&self.source)?;
-        let model = self.model.load(console, |_| ())?;
-        let input = source.tensor(&model.spec().input).with_context(|| self.source.display().to_string())?;
-        let (input, image) = input;
-        let mut features = model.features(&input, image.as_ref().map(std::slice::from_ref))?;
-        if features.iter().all(|(name, _)| name != "input") {
-            features.insert(0, ("input".into(), input));
-        }
-        let plain: Vec<_> =
-            features.iter().map(|(name, tensor)| Plain::of(name, tensor)).collect::<Result<Vec<_>>>()?;
-        let tensors: Vec<_> = plain.iter().map(Plain::data).collect();
-        write_safetensors(&self.out, &tensors, &BTreeMap::new())?;
-        // Written by hand to keep the network's order.
-        let entry = |plain: &Plain| format!("{}:{:?}", serde_json::Value::from(plain.name), plain.shape);
-        console.data(&format!("{{{}}}", plain.iter().map(entry).collect::<Vec<_>>().join(",")))?;
-        Ok(Outcome::All)
-    }
-}
-
-/// What a source is, before the model is known.
-// There is one of it in a program: its size does not matter.
-#[allow(clippy::large_enum_variant)]
-enum Source {
-    Picture(::image::RgbImage),
-    Tensors(Checkpoint),
-}
-
-impl Source {
-    fn open(path: &Path) -> Result<Self> {
-        let file = || path.display().to_string();
-        let bytes = std::fs::File::open(path).map_err(anyhow::Error::from).and_then(|f| Ok(image::bytes_of(f)?));
-        let bytes = bytes.with_context(file)?;
-        // A safetensors file begins with the length of its header and a brace; no image does.
-        if bytes.get(8) == Some(&b'{') {
-            return Ok(Self::Tensors(Checkpoint::from_bytes(&file(), bytes)?));
-        }
-        Ok(Self::Picture(image::decode(&bytes).map_err(|e| anyhow!("{}: {e}", file()))?))
-    }
-
-    /// The batch for the network, on the CPU, and what part of it is image when there is padding.
-    fn tensor(&self, spec: &InputSpec) -> Result<(Tensor, Option<Geometry>)> {
-        match self {
-            Self::Picture(picture) => {
-                let prepared = [spec.prepare(picture)?];
-                Ok((spec.batch(&prepared, tch::Device::Cpu, Kind::Float)?, Some(prepared[0].geometry)))
-            }
-            Self::Tensors(file) => Ok((input_of(file)?, None)),
-        }
-    }
-}
-
-/// The tensor `input` as `[N, 3, H, W]`.
-fn input_of(file: &Checkpoint) -> Result<Tensor> {
-    let Some(info) = file.tensor("input") else { bail!("has no tensor named `input`") };
-    let shape: Vec<i64> = info.shape.iter().map(|&n| n as i64).collect();
-    let shape = match shape[..] {
-        [n, 3, h, w] => [n, 3, h, w],
-        [3, h, w] => [1, 3, h, w],
-        _ => bail!("the tensor `input` has the shape {shape:?}; it should be [N, 3, H, W] or [3, H, W]"),
-    };
-    if info.dtype != Dtype::F32 || info.numel() == 0 {
-        bail!("the tensor `input` holds {} numbers of {}; it should hold some, of float32", info.numel(), info.dtype);
-    }
-    let bytes = file.read("input")?;
-    let values: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
-    Ok(Tensor::f_from_slice(&values)?.f_view(shape)?)
-}
-
-/// A tensor as bytes.
-struct Plain<'a> {
-    name: &'a str,
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl<'a> Plain<'a> {
-    /// Floating-point numbers become float32, all others int64.
-    fn of(name: &'a str, tensor: &Tensor) -> Result<Self> {
-        let shape = tensor.size().iter().map(|&n| n as usize).collect();
-        let float = matches!(tensor.kind(), Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16);
-        let (kind, dtype) = if float { (Kind::Float, Dtype::F32) } else { (Kind::Int64, Dtype::I64) };
-        let flat = tensor.f_to_device(tch::Device::Cpu)?.f_to_kind(kind)?.f_contiguous()?.f_view([-1])?;
-        let bytes = if float {
-            Vec::<f32>::try_from(&flat)?.iter().flat_map(|v| v.to_le_bytes()).collect()
-        } else {
-            Vec::<i64>::try_from(&flat)?.iter().flat_map(|v| v.to_le_bytes()).collect()
-        };
-        Ok(Self { name, dtype, shape, bytes })
-    }
-
-    fn data(&self) -> TensorData<'_> {
-        TensorData { name: self.name, dtype: self.dtype, shape: &self.shape, bytes: Cow::Borrowed(&self.bytes) }
-    }
+    pub model: ModelOptions,
 }

@@ -1,111 +1,263 @@
 //! `vovdet eval coco`.
 
-use super::model::{Loaded, RunOptions};
-use super::run::Run;
-use crate::cli::detect::coco_results::Entry;
-use crate::cli::options::ModelOptions;
-use crate::cli::{Outcome, console::Console};
+use super::page::PageOptions;
+use super::{OF_A_RUN, RunOptions, SelectionOptions, show};
+use crate::cli::arguments::ModelOptions;
+use crate::cli::console::Console;
+use crate::cli::{Outcome, Run};
 use anyhow::{Context, Result, bail};
-use clap::Args;
-use serde_json::{Value, json};
+use clap::{Args, ValueEnum};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
-use vovdet_detectors::Detection;
-use vovdet_evaluation::cli::eval::coco::{self as saved, options};
-use vovdet_evaluation::data::category::ClassIndex;
-use vovdet_evaluation::metrics::coco::{METRICS, Scorer, Scores};
-use vovdet_evaluation::metrics::provenance::{FileRef, ModelRun, Provenance};
+use vovdet_datasets::category;
+use vovdet_datasets::coco::{CocoData, RawResults};
+use vovdet_evaluation::metrics::coco::{self, Kind, Options, Protocol, Report, Scores};
+use vovdet_evaluation::metrics::provenance::{FileRef, Provenance, milliseconds, times_of_saved};
+use vovdet_evaluation::report;
 
 /// COCO's 12 figures of boxes and masks, to the digit that pycocotools gives.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-With a model: --model or --weights, and --images for the folder of the image files. Detections are kept as they are found;
-after Ctrl-C or a crash the same command with --resume goes on.
+With a model: --model or --weights, and --images for the folder of the image files. Detections are kept as they are \
+found; after Ctrl-C or a crash the same command with --resume goes on.
+
 Of saved detections: --detections takes COCO results, a list of {image_id, category_id, score, bbox or segmentation}.
 
---json prints one object: \"bbox\" and \"segm\" (the 12 figures in pycocotools' order, -1 where nothing can be said),
+--json prints one object: \"bbox\" and \"segm\" (the 12 figures in pycocotools' order, -1 where nothing can be said), \
 \"per_class\" (the same 12 of each category by name), \"counts\", \"protocol\" and \"provenance\".
 
 Examples:
-  vovdet eval coco --detections results.json --annotations instances_val2017.json
-  vovdet eval coco --detections results.json --annotations instances.json --iou segm --max-dets 200 --per-class
-  vovdet eval coco --weights mask_rcnn.pth --images val2017 --annotations instances_val2017.json --limit 100
-  vovdet eval coco --weights mask_rcnn.pth --images val2017 --annotations instances_val2017.json --shard 1/4 \\
+  vovdet eval coco --detections results.json \\
+    --annotations instances_val2017.json
+  vovdet eval coco --detections results.json --annotations instances.json \\
+    --iou segm --max-dets 200 --per-class
+  vovdet eval coco --weights mask_rcnn.pth --images val2017 \\
+    --annotations instances_val2017.json --limit 100
+  vovdet eval coco --weights mask_rcnn.pth --images val2017 \\
+    --annotations instances_val2017.json --shard 1/4 \\
     --save-detections shard1.json --json > shard1_eval.json")]
 pub struct Coco {
+    /// The objects: a COCO annotation file.
+    #[arg(long, value_name = "FILE")]
+    annotations: PathBuf,
+    /// Saved detections: COCO results.
+    #[arg(long, value_name = "FILE", conflicts_with_all = OF_A_RUN, conflicts_with_all = ["class_names"])]
+    detections: Option<PathBuf>,
+    /// Which images, classes and detections.
     #[command(flatten)]
-    saved: saved::Coco,
+    pub selection: SelectionOptions,
     #[command(flatten)]
-    run: RunOptions,
+    metrics: Metrics,
     #[command(flatten)]
-    model: ModelOptions,
+    output: Output,
+    #[command(flatten)]
+    page: PageOptions,
+    /// How a model runs.
+    #[command(flatten)]
+    pub run: RunOptions,
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelOptions,
 }
 
-impl Coco {
-    pub fn run(&self, console: &Console) -> Result<Outcome> {
-        if self.saved.detections().is_some() {
-            self.run.refuse_model(&self.model)?;
-            if self.model.class_names.is_some() {
-                bail!("--class-names are for a run with a model: saved detections have the ids of their categories");
-            }
-            return self.saved.run(console);
-        }
-        if !self.model.is_given() {
-            return self.saved.run(console);
-        }
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Metrics")]
+struct Metrics {
+    /// What is compared: boxes, masks or both [default: both where both have masks, else boxes].
+    #[arg(long)]
+    iou: Option<Iou>,
+    /// Most detections per image and category: N, or three numbers for AR1, AR10 and all the others.
+    #[arg(long, value_name = "N|A,B,C", default_value = "1,10,100", value_parser = max_dets)]
+    max_dets: MaxDets,
+    /// Take a detected mask's own size for the figures by size even where results have boxes too, as detectron2 and
+    /// mmdetection do; pycocotools takes the box's.
+    #[arg(long)]
+    mask_areas: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+struct Output {
+    /// One JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// A line per class too.
+    #[arg(long)]
+    per_class: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Iou {
+    /// Boxes.
+    Bbox,
+    /// Masks.
+    Segm,
+    /// Boxes and masks.
+    Both,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct MaxDets([usize; 3]);
+
+fn max_dets(text: &str) -> Result<MaxDets, String> {
+    let refused = || "give one number, or three such as 1,10,100".to_owned();
+    let numbers = text.split(',').map(|part| part.trim().parse().ok().filter(|n| *n > 0));
+    let numbers: Vec<usize> = numbers.collect::<Option<_>>().ok_or_else(refused)?;
+    let mut limits = match numbers[..] {
+        [n] => [n.min(1), n.min(10), n],
+        [a, b, c] => [a, b, c],
+        _ => return Err(refused()),
+    };
+    limits.sort_unstable();
+    Ok(MaxDets(limits))
+}
+
+impl Run for Coco {
+    /// Scores the saved detections.
+    fn run(&self, console: &Console) -> Result<Outcome> {
         let start = Instant::now();
-        self.saved.prepare_page()?;
-        let data = self.saved.data(console)?;
-        let images = match self.saved.images() {
-            Some(folder) => folder.to_path_buf(),
-            None => data.image_folder().context("say with --images where the image files are")?,
+        let Some(detections) = self.detections.as_deref() else {
+            bail!("give saved detections with --detections FILE, or a model with --model or --weights");
         };
-        let model = Loaded::new(console, &self.model, &self.run)?;
-        let protocol = self.saved.protocol(&data, model.masks());
-        let options = options(&data, &protocol)?;
-        let classes = model.class_map(&data.categories(), &data.path, !protocol.classes.is_empty())?;
-        let annotations = FileRef::of(&data.path).with_context(|| data.path.display().to_string())?;
-        let files = protocol.selection.of(data.coco.dataset.images.iter().collect::<Vec<_>>());
-        let files = files.into_iter().map(|image| (image.id.into(), images.join(&image.file_name)));
-        let mut scorer = Scorer::new(&data, &protocol.iou, &options, protocol.min_score)?;
-        let masks = model.masks();
-        // A copy: the model itself must stay on this thread.
-        let spec = model.spec().clone();
-        let line = |id: &Value, detections: &[Detection]| {
-            let entry = |detection: &Detection| {
-                let category = classes.category(ClassIndex(detection.label))?;
-                Some(Entry::new(id, category.0, detection, &spec, masks))
-            };
-            json_line(id, &detections.iter().filter_map(entry).collect::<Vec<_>>())
-        };
-        let run =
-            Run::new(&model, &self.run, &annotations, &protocol.selection, &images).keeping(self.saved.wants_page());
-        let done = run.over(console, files, line, |line| scorer.add(line))?;
-        if done.scored == 0 && !done.left_out.is_empty() {
-            bail!("no image could be evaluated");
+        self.page.prepare()?;
+        let (data, raw) = rayon::join(|| CocoData::read(&self.annotations), || RawResults::read(detections));
+        let data = data.context("--annotations")?;
+        let results = data.results(raw.context("--detections")?, self.selection.score)?;
+        for note in data.notes.iter().chain(&results.notes) {
+            console.note(note);
         }
-        let scoring = Instant::now();
-        let seen = scorer.seen().to_vec();
-        let (evaluations, counts) = scorer.finish()?;
-        let scores = Scores::new(&data, &evaluations, counts);
-        let detections = done.save_list()?;
+        let read_ms = milliseconds(start);
+        let protocol = self.protocol(&data, results.masks);
+        let options = options(&data, &protocol)?;
+        let (report, files) = rayon::join(
+            || -> Result<_> {
+                let evaluations = coco::evaluate(&data, &results, &protocol.iou, &options)?;
+                let counts = coco::counts(&data.coco, &results.coco, &options);
+                let scores = Scores::new(&data, &evaluations, counts);
+                Ok((scores, evaluations, milliseconds(start)))
+            },
+            || Ok::<_, anyhow::Error>((self.file(&self.annotations)?, self.file(detections)?)),
+        );
+        let ((scores, evaluations, wall_ms), (annotations, detections)) = (report?, files?);
         let provenance = Provenance {
             vovdet: env!("CARGO_PKG_VERSION").into(),
-            metrics: METRICS.into(),
+            metrics: coco::METRICS.into(),
             annotations,
-            detections,
-            model: Some(ModelRun { images: done.processed, ..model.provenance() }),
-            left_out: done.left_out.clone(),
-            times_ms: done.times(start, scoring),
+            detections: Some(detections),
+            model: None,
+            left_out: Vec::new(),
+            times_ms: times_of_saved(read_ms, wall_ms),
         };
         let report = scores.report(protocol, provenance);
-        self.saved.print(console, &report)?;
-        let kept = report.provenance.detections.as_ref().map(|file| file.path.as_path());
-        let page = self.saved.write_page_of_run(console, &data, seen, &report, kept);
-        Ok(done.outcome().and(page))
+        self.print(console, &report)?;
+        let beside = data.image_folder();
+        Ok(self.page.write(console, beside, |gallery| report::coco::page(&data, &evaluations, &report, gallery)))
     }
 }
 
-/// The line that a run keeps of an image.
-pub fn json_line<I: serde::Serialize>(id: &Value, results: &[Entry<I>]) -> String {
-    json!({"image_id": id, "results": results}).to_string()
+impl Coco {
+    /// The folder of the image files, if it was given.
+    pub fn images(&self) -> Option<&Path> {
+        self.page.images()
+    }
+
+    /// Makes sure, before the work, that a page can be written if one is wanted.
+    ///
+    /// # Errors
+    /// When its folder cannot be written to.
+    pub fn prepare_page(&self) -> Result<()> {
+        self.page.prepare()
+    }
+
+    /// Whether a page is wanted.
+    pub fn wants_page(&self) -> bool {
+        self.page.is_wanted()
+    }
+
+    /// Writes the page about a run, if one is wanted. The run has kept its detections in `detections`, and `images` are
+    /// those that it looked at.
+    pub fn write_page_of_run(
+        &self,
+        console: &Console,
+        data: &CocoData,
+        images: Vec<u64>,
+        report: &Report,
+        detections: Option<&Path>,
+    ) -> Outcome {
+        self.page.write(console, data.image_folder(), |gallery| {
+            let results = data.results(
+                RawResults::read(detections.context("the detections were not kept")?)?,
+                report.protocol.min_score,
+            )?;
+            let options = Options { images: Some(images), ..options(data, &report.protocol)? };
+            let evaluations = coco::evaluate(data, &results, &report.protocol.iou, &options)?;
+            report::coco::page(data, &evaluations, report, gallery)
+        })
+    }
+
+    /// A file of the provenance, with its hash for those who keep the result.
+    fn file(&self, path: &Path) -> Result<FileRef> {
+        match self.output.json {
+            true => FileRef::of(path).with_context(|| path.display().to_string()),
+            false => Ok(FileRef::unhashed(path)),
+        }
+    }
+
+    /// The data set.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn data(&self, console: &Console) -> Result<CocoData> {
+        let data = CocoData::read(&self.annotations).context("--annotations")?;
+        for note in &data.notes {
+            console.note(note);
+        }
+        Ok(data)
+    }
+
+    /// What is asked for, of detections with or without masks. The least score is not part of it when a model knows it.
+    pub fn protocol(&self, data: &CocoData, masks: bool) -> Protocol {
+        let iou = match self.metrics.iou {
+            Some(Iou::Bbox) => vec![Kind::Bbox],
+            Some(Iou::Segm) => vec![Kind::Segm],
+            Some(Iou::Both) => vec![Kind::Bbox, Kind::Segm],
+            None if masks && coco::has_masks(&data.coco) => vec![Kind::Bbox, Kind::Segm],
+            None => vec![Kind::Bbox],
+        };
+        Protocol {
+            iou,
+            max_dets: self.metrics.max_dets.0,
+            classes: self.selection.classes.clone(),
+            mask_areas: self.metrics.mask_areas,
+            min_score: self.selection.score.filter(|_| !self.model.is_given()),
+            selection: self.selection.selection(),
+        }
+    }
+
+    /// Prints a result as the options say.
+    ///
+    /// # Errors
+    /// When standard output cannot be written to.
+    pub fn print(&self, console: &Console, report: &Report) -> Result<()> {
+        if self.output.json {
+            console.json_line(report)?;
+        } else {
+            console.data(&show::coco(report, self.output.per_class))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a protocol means for a data set.
+///
+/// # Errors
+/// When it has no category of a name.
+pub fn options(data: &CocoData, protocol: &Protocol) -> Result<Options> {
+    let selection = &protocol.selection;
+    Ok(Options {
+        max_dets: protocol.max_dets,
+        categories: category::chosen(&protocol.classes, &data.categories())?,
+        images: (!selection.is_all()).then(|| selection.of(data.image_ids())),
+        mask_areas: protocol.mask_areas,
+    })
 }

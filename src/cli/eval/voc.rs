@@ -1,103 +1,167 @@
 //! `vovdet eval voc`.
 
-use super::coco::json_line;
-use super::model::{Loaded, RunOptions};
-use super::run::Run;
-use crate::cli::detect::coco_results::Entry;
-use crate::cli::options::{self, ModelOptions};
-use crate::cli::{Outcome, console::Console};
+use super::page::PageOptions;
+use super::{OF_A_RUN, RunOptions, SelectionOptions, show};
+use crate::cli::arguments::{ModelOptions, class_names};
+use crate::cli::console::Console;
+use crate::cli::{Outcome, Run};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
-use vovdet_detectors::Detection;
-use vovdet_evaluation::cli::eval::voc as saved;
-use vovdet_evaluation::data::category::ClassIndex;
-use vovdet_evaluation::metrics::provenance::{FileRef, ModelRun, Provenance};
-use vovdet_evaluation::metrics::voc::{Detections, METRICS, is_folder, write_comp4};
+use vovdet_datasets::voc::VocData;
+use vovdet_evaluation::metrics::provenance::{FileRef, Provenance, milliseconds, times_of_saved};
+use vovdet_evaluation::metrics::voc::{Detections, METRICS, Protocol, Report, Scores, read_detections};
+use vovdet_evaluation::report;
 
 /// VOC's average precision in both conventions: at eleven recalls (2007) and as the area under the curve (since 2010).
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-With a model: --model or --weights; the images are those in JPEGImages. Detections are kept as they are found; after Ctrl-C
-or a crash the same command with --resume goes on.
-Of saved detections: --detections takes a folder of comp4 files (one per class, its name ending with the class, `image
-score xmin ymin xmax ymax` per line), a folder of text files per image (`class score x y width height`), or COCO results.
+With a model: --model or --weights; the images are those in JPEGImages. Detections are kept as they are found; after \
+Ctrl-C or a crash the same command with --resume goes on.
 
---json prints one object: \"map_2007\", \"map_area\", \"per_class\" (by name: \"ap_2007\", \"ap_area\", ...), \"counts\",
+Of saved detections: --detections takes a folder of comp4 files (one per class, its name ending with the class, `image \
+score xmin ymin xmax ymax` per line), a folder of text files per image (`class score x y width height`), or COCO \
+results.
+
+--json prints one object: \"map_2007\", \"map_area\", \"per_class\" (by name: \"ap_2007\", \"ap_area\", ...), \"counts\", \
 \"protocol\" and \"provenance\".
 
 Examples:
   vovdet eval voc --detections results/ --root VOCdevkit/VOC2007 --split test
-  vovdet eval voc --detections results.json --root VOC2012 --split val --iou-threshold 0.7 --json
-  vovdet eval voc --weights refinedet.pth --root VOC2007 --split test --save-detections results/")]
+  vovdet eval voc --detections results.json --root VOC2012 --split val \\
+    --iou-threshold 0.7 --json
+  vovdet eval voc --weights refinedet.pth --root VOC2007 --split test \\
+    --save-detections results/")]
 pub struct Voc {
+    /// The objects: a VOC folder (Annotations, ImageSets/Main, JPEGImages), or one of text files per image.
+    #[arg(long, value_name = "DIR")]
+    root: PathBuf,
+    /// The list of images: ImageSets/Main/SPLIT.txt [default: the first of test, val, trainval that is there].
+    #[arg(long)]
+    split: Option<String>,
+    /// Saved detections.
+    #[arg(long, value_name = "DIR|FILE", conflicts_with_all = OF_A_RUN)]
+    detections: Option<PathBuf>,
+    /// A detection is right when it overlaps an object by more than this.
+    #[arg(long, value_name = "IOU", default_value_t = 0.5, value_parser = threshold)]
+    iou_threshold: f64,
+    /// Which images, classes and detections.
     #[command(flatten)]
-    saved: saved::Voc,
+    pub selection: SelectionOptions,
+    /// One JSON object instead of a table.
+    #[arg(long, help_heading = "Output")]
+    json: bool,
     #[command(flatten)]
-    run: RunOptions,
+    page: PageOptions,
+    /// How a model runs.
     #[command(flatten)]
-    model: ModelOptions,
+    pub run: RunOptions,
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelOptions,
 }
 
-impl Voc {
-    pub fn run(&self, console: &Console) -> Result<Outcome> {
-        if self.saved.detections().is_some() || !self.model.is_given() {
-            if self.saved.detections().is_some() {
-                self.run.refuse_model(&self.model)?;
-            }
-            let names = self.model.class_names.as_deref().map(options::class_names).transpose()?;
-            return self.saved.run(console, names.as_deref());
-        }
+fn threshold(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|iou| (0.0..1.0).contains(iou));
+    number.ok_or_else(|| "an overlap is a number from 0 to below 1".into())
+}
+
+impl Run for Voc {
+    /// Scores the saved detections; --class-names are the names of the category ids 1, 2, … in COCO results.
+    fn run(&self, console: &Console) -> Result<Outcome> {
+        let names = self.model.fit.class_names.as_deref().map(class_names).transpose()?;
+        let names = names.as_deref();
         let start = Instant::now();
-        self.saved.prepare_page()?;
-        let data = self.saved.data(console)?;
-        let model = Loaded::new(console, &self.model, &self.run)?;
-        let protocol = self.saved.protocol(&data);
-        let classes = model.class_map(&data.categories(), &data.root, !protocol.classes.is_empty())?;
-        let folder = self.saved.images().map_or_else(|| data.root.join("JPEGImages"), Into::into);
-        let files = protocol.selection.of(data.images.iter().collect::<Vec<_>>());
-        let files =
-            files.into_iter().map(|image| (Value::from(image.id.as_str()), data.image_path_in(&folder, &image.id)));
-        // A copy: the model itself must stay on this thread.
-        let spec = model.spec().clone();
-        let line = |id: &Value, detections: &[Detection]| {
-            let entry = |detection: &Detection| {
-                let category = classes.category(ClassIndex(detection.label))?;
-                Some(Entry::new(id, category.0, detection, &spec, false))
-            };
-            json_line(id, &detections.iter().filter_map(entry).collect::<Vec<_>>())
+        let Some(path) = self.detections.as_deref() else {
+            bail!("give saved detections with --detections, or a model with --model or --weights");
         };
-        let annotations = FileRef::unhashed(&data.root);
-        let mut found = Detections::none(&data);
-        let run = Run::new(&model, &self.run, &annotations, &protocol.selection, &folder);
-        let done = run.over(console, files, line, |line| found.add_line(&data, line))?;
-        if done.scored == 0 && !done.left_out.is_empty() {
-            bail!("no image could be evaluated");
+        self.page.prepare()?;
+        let data = self.data(console)?;
+        let detections = read_detections(path, &data, names, self.selection.score).context("--detections")?;
+        for note in &detections.notes {
+            console.note(note);
         }
-        let scoring = Instant::now();
-        let detections = match &self.run.save_detections {
-            Some(path) if is_folder(path) => {
-                write_comp4(path, &data, &found).with_context(|| format!("--save-detections {}", path.display()))?;
-                done.forget_journal();
-                Some(FileRef::of(path).with_context(|| path.display().to_string())?)
-            }
-            _ => done.save_list()?,
-        };
-        found.leave_out_below(protocol.min_score);
-        let scores = found.scores(&data, &protocol)?;
+        let read_ms = milliseconds(start);
+        let protocol = Protocol { class_names: names.map(<[String]>::to_vec), ..self.protocol(&data) };
+        let scores = detections.scores(&data, &protocol)?;
+        let wall_ms = milliseconds(start);
         let provenance = Provenance {
             vovdet: env!("CARGO_PKG_VERSION").into(),
             metrics: METRICS.into(),
-            annotations,
-            detections,
-            model: Some(ModelRun { images: done.processed, ..model.provenance() }),
-            left_out: done.left_out.clone(),
-            times_ms: done.times(start, scoring),
+            annotations: FileRef::unhashed(&self.root),
+            detections: Some(FileRef::of(path).with_context(|| path.display().to_string())?),
+            model: None,
+            left_out: Vec::new(),
+            times_ms: times_of_saved(read_ms, wall_ms),
         };
         let report = scores.report(protocol, provenance);
-        self.saved.print(console, &report)?;
-        let page = self.saved.write_page(console, &data, &found, &scores, &report);
-        Ok(done.outcome().and(page))
+        self.print(console, &report)?;
+        Ok(self.write_page(console, &data, &detections, &scores, &report))
+    }
+}
+
+impl Voc {
+    /// The folder of the image files, if it was given.
+    pub fn images(&self) -> Option<&Path> {
+        self.page.images()
+    }
+
+    /// Makes sure, before the work, that a page can be written if one is wanted.
+    ///
+    /// # Errors
+    /// When its folder cannot be written to.
+    pub fn prepare_page(&self) -> Result<()> {
+        self.page.prepare()
+    }
+
+    /// Writes the page about a result, if one is wanted.
+    pub fn write_page(
+        &self,
+        console: &Console,
+        data: &VocData,
+        detections: &Detections,
+        scores: &Scores,
+        report: &Report,
+    ) -> Outcome {
+        let beside = data.root.join("JPEGImages");
+        let beside = beside.is_dir().then_some(beside);
+        self.page.write(console, beside, |gallery| report::voc::page(data, detections, scores, report, gallery))
+    }
+
+    /// The data set.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn data(&self, console: &Console) -> Result<VocData> {
+        let data = VocData::read(&self.root, self.split.as_deref()).context("--root")?;
+        for note in data.notes() {
+            console.note(note);
+        }
+        Ok(data)
+    }
+
+    /// What is asked for.
+    pub fn protocol(&self, data: &VocData) -> Protocol {
+        Protocol {
+            iou_threshold: self.iou_threshold,
+            split: data.split.clone(),
+            classes: self.selection.classes.clone(),
+            min_score: self.selection.score.filter(|_| !self.model.is_given()),
+            class_names: None,
+            selection: self.selection.selection(),
+        }
+    }
+
+    /// Prints a result as the options say.
+    ///
+    /// # Errors
+    /// When standard output cannot be written to.
+    pub fn print(&self, console: &Console, report: &Report) -> Result<()> {
+        match self.json {
+            true => console.json_line(report)?,
+            false => console.data(&show::voc(report))?,
+        }
+        Ok(())
     }
 }

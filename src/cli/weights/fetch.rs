@@ -1,7 +1,7 @@
 //! `vovdet weights fetch`.
 
 use crate::cli::console::Console;
-use crate::cli::{Outcome, official, sentence};
+use crate::cli::{Outcome, Run, official, sentence};
 use anyhow::{Result, bail};
 use clap::Args;
 use std::path::PathBuf;
@@ -34,8 +34,8 @@ pub struct Fetch {
     offline: bool,
 }
 
-impl Fetch {
-    pub fn run(&self, console: &Console) -> Result<Outcome> {
+impl Run for Fetch {
+    fn run(&self, console: &Console) -> Result<Outcome> {
         if self.from.is_some() && self.names.len() > 1 {
             bail!("--from is one file: give one NAME with it");
         }
@@ -54,7 +54,9 @@ impl Fetch {
         }
         Ok(Outcome::of(done, failed))
     }
+}
 
+impl Fetch {
     fn one(&self, name: &str, console: &Console) -> Result<PathBuf> {
         let how = How { from: self.from.as_deref(), repin: self.repin };
         official::fetch(official::entry(name)?, how, console, self.offline)

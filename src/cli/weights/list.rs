@@ -1,8 +1,8 @@
 //! `vovdet weights list`.
 
 use super::size;
-use crate::cli::Outcome;
 use crate::cli::console::Console;
+use crate::cli::{Outcome, Run};
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -42,8 +42,8 @@ struct Line {
     cached: Option<PathBuf>,
 }
 
-impl List {
-    pub fn run(&self, console: &Console) -> Result<Outcome> {
+impl Run for List {
+    fn run(&self, console: &Console) -> Result<Outcome> {
         let cache = Cache::from_env()?;
         let mut lines = Vec::new();
         for entry in catalogue::entries().iter().filter(|entry| self.wants(entry)) {
@@ -64,7 +64,9 @@ impl List {
         console.detail(format_args!("cache: {}", cache.folder().display()));
         Ok(Outcome::All)
     }
+}
 
+impl List {
     fn wants(&self, entry: &Entry) -> bool {
         let text = format!("{} {}", entry.name, entry.trained_on).to_lowercase();
         self.words.iter().all(|word| text.contains(&word.to_lowercase()))

@@ -1,14 +1,12 @@
 //! `vovdet weights`: official weights by name, and what checkpoint files hold.
 
-mod check;
-mod convert;
-mod fetch;
-mod inspect;
-mod list;
+pub mod check;
+pub mod convert;
+pub mod fetch;
+pub mod inspect;
+pub mod list;
 
-use super::Outcome;
-use super::console::Console;
-use anyhow::Result;
+use super::Run;
 use clap::{Args, Subcommand};
 
 /// Official weights by name; look into checkpoint files, check them against a model, convert them.
@@ -24,12 +22,15 @@ Examples:
   vovdet weights check mask_rcnn.pth --model mask_rcnn_vovnet39_fpn
   vovdet weights convert mask_rcnn.pth mask_rcnn.safetensors --model mask_rcnn_vovnet39_fpn --half")]
 pub struct Weights {
+    /// What to do with them.
     #[command(subcommand)]
-    action: Action,
+    pub action: Action,
 }
 
+/// What can be done with weights.
 #[derive(Debug, Subcommand)]
-enum Action {
+#[allow(missing_docs)]
+pub enum Action {
     List(list::List),
     Fetch(fetch::Fetch),
     Inspect(inspect::Inspect),
@@ -38,19 +39,18 @@ enum Action {
 }
 
 impl Weights {
-    pub fn run(&self, console: &Console) -> Result<Outcome> {
+    /// What was asked for as something that needs no network, if it is.
+    pub fn without_network(&self) -> Option<&dyn Run> {
         match &self.action {
-            Action::List(action) => action.run(console),
-            Action::Fetch(action) => action.run(console),
-            Action::Inspect(action) => action.run(console),
-            Action::Check(action) => action.run(console),
-            Action::Convert(action) => action.run(console),
+            Action::List(action) => Some(action),
+            Action::Fetch(action) => Some(action),
+            Action::Inspect(_) | Action::Check(_) | Action::Convert(_) => None,
         }
     }
 }
 
 /// A number of bytes for people.
-fn size(bytes: usize) -> String {
+pub fn size(bytes: usize) -> String {
     match bytes {
         0..1_000 => format!("{bytes} bytes"),
         1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),

@@ -1,0 +1,136 @@
+//! A comparison as tables for people.
+
+use crate::cli::eval::show::{figure, number};
+use std::fmt::Write;
+use vovdet_evaluation::metrics::compare::{Bootstrap, Class, Delta, FEWEST_IMAGES, Section};
+
+/// Classes that are shown where none is marked.
+const SHOWN: usize = 10;
+
+/// Figures of a class whose differences are shown beside those of the first.
+const BESIDE: [&str; 4] = ["AP50", "AP75", "AR100", "ap_area"];
+
+/// How the intervals were made.
+pub fn drawn(bootstrap: &Bootstrap, images: usize) -> String {
+    // As it was given, without the last digits of a product.
+    let confidence = format!("{} %", (bootstrap.confidence * 1e8).round() / 1e6);
+    format!(
+        "{}, drawn again {} times; the interval holds {confidence} of the differences, * where it leaves out 0\n",
+        number(images, "image"),
+        bootstrap.samples
+    )
+}
+
+/// The figures of all classes together.
+pub fn figures(section: &Section, bootstrap: Option<&Bootstrap>) -> String {
+    let width = section.figures.iter().map(|delta| delta.figure.len()).max().unwrap_or(0).max(5);
+    let mut text = format!("\n{:<width$}  {}\n", section.kind, head(bootstrap));
+    for delta in &section.figures {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{:<width$}  {}", delta.figure, row(delta, bootstrap));
+    }
+    text
+}
+
+/// The classes worth a line, the largest loss first.
+pub fn classes(section: &Section, bootstrap: Option<&Bootstrap>, all: bool) -> String {
+    let first = |class: &Class| class.figures.first().copied();
+    let change = |class: &Class| first(class).and_then(|delta| delta.delta);
+    let is_marked = |class: &Class| first(class).is_some_and(|delta| delta.is_marked());
+    let mut list: Vec<(&str, &Class)> = section.per_class.iter().collect();
+    let count = list.len();
+    let marked = list.iter().filter(|(_, class)| is_marked(class)).count();
+    if !all {
+        list.retain(|(_, class)| if marked > 0 { is_marked(class) } else { change(class).is_some_and(|d| d != 0.0) });
+    }
+    if !all && marked == 0 {
+        let size = |class: &Class| change(class).map_or(0.0, f64::abs);
+        list.sort_by(|a, b| size(b.1).total_cmp(&size(a.1)));
+        list.truncate(SHOWN);
+    }
+    // Those that nothing can be said about come last.
+    list.sort_by(|a, b| match (change(a.1), change(b.1)) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        (a, b) => a.is_none().cmp(&b.is_none()),
+    });
+    let name = section.per_class.iter().find_map(|(_, class)| first(class)).map_or("", |delta| delta.figure);
+    let mut text = format!("\n{name} of {}", if count == 1 { "1 class".into() } else { format!("{count} classes") });
+    if let Some(bootstrap) = bootstrap {
+        let tested =
+            section.per_class.iter().filter(|(_, class)| first(class).is_some_and(|d| d.can_be_marked())).count();
+        let by_chance = (1.0 - bootstrap.confidence) * tested as f64;
+        let _ = write!(
+            text,
+            ": {marked} of the {tested} with objects in {FEWEST_IMAGES} images or more marked, by chance alone about {}",
+            (by_chance * 10.0).round() / 10.0
+        );
+    }
+    text += match (all, list.is_empty(), marked) {
+        (true, ..) => "\n",
+        (_, true, _) => "; none differs\n",
+        (_, _, 0) => "; those that changed most, --per-class shows all\n",
+        _ => "; --per-class shows all\n",
+    };
+    if list.is_empty() {
+        return text;
+    }
+    let width = list.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(5);
+    let beside = |class: &Class| -> Vec<Delta> {
+        class.figures.iter().skip(1).filter(|delta| BESIDE.contains(&delta.figure)).copied().collect()
+    };
+    let images = |class: &Class| first(class).and_then(|delta| delta.images);
+    let images_head = if bootstrap.is_some() { "  images" } else { "" };
+    let _ = write!(text, "{:<width$}  objects{images_head}  {}", "class", head(bootstrap));
+    for delta in list.first().map(|(_, class)| beside(class)).unwrap_or_default() {
+        let _ = write!(text, "  {:>8}", format!("Δ{}", delta.figure));
+    }
+    text += "\n";
+    for (name, class) in list {
+        let _ = write!(text, "{name:<width$}  {:>7}", class.objects);
+        if bootstrap.is_some() {
+            let _ = write!(text, "  {:>6}", images(class).unwrap_or(0));
+        }
+        if let Some(delta) = first(class) {
+            let _ = write!(text, "  {}", row(&delta, bootstrap));
+        }
+        for delta in beside(class) {
+            let _ = write!(text, "  {:>8}", signed(delta.delta));
+        }
+        text += "\n";
+    }
+    text
+}
+
+fn head(bootstrap: Option<&Bootstrap>) -> String {
+    let interval = if bootstrap.is_some() { format!("  {:<20}  B better", "interval") } else { String::new() };
+    format!("{:>6}  {:>6}  {:>7}{interval}", "A", "B", "B - A")
+}
+
+fn row(delta: &Delta, bootstrap: Option<&Bootstrap>) -> String {
+    let show = |value: Option<f64>| figure(value.unwrap_or(-1.0));
+    let mut text = format!("{:>6}  {:>6}  {:>7}", show(delta.a), show(delta.b), signed(delta.delta));
+    if bootstrap.is_some() {
+        let ends = delta.low.zip(delta.high);
+        let interval =
+            ends.map_or_else(|| "–".into(), |(low, high)| format!("[{}, {}]", signed(Some(low)), signed(Some(high))));
+        let mark = if delta.is_marked() { '*' } else { ' ' };
+        let better = delta.better.map_or_else(|| "–".into(), percent);
+        let _ = write!(text, "  {interval:<18} {mark}  {better:>8}");
+    }
+    text
+}
+
+/// A difference with its sign.
+fn signed(value: Option<f64>) -> String {
+    match value {
+        None => "–".into(),
+        // No sign before a zero.
+        Some(value) if value.abs() < 0.000_05 => "0.0000".into(),
+        Some(value) => format!("{value:+.4}"),
+    }
+}
+
+/// `95 %`, with a decimal where there is one.
+fn percent(part: f64) -> String {
+    format!("{} %", (part * 1000.0).round() / 10.0)
+}

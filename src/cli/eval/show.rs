@@ -1,0 +1,89 @@
+//! Tables for people.
+
+use std::fmt::Write;
+use vovdet_evaluation::metrics::coco::{Counts, FIGURES, Figures, Kind, Report};
+use vovdet_evaluation::metrics::voc;
+
+const KINDS: [Kind; 2] = [Kind::Bbox, Kind::Segm];
+
+/// A figure with three decimals; a dash where nothing can be said.
+pub fn figure(value: f64) -> String {
+    if value < 0.0 { "–".into() } else { format!("{value:.3}") }
+}
+
+/// `1 image`, `2 images`.
+pub fn number(n: usize, unit: &str) -> String {
+    format!("{n} {unit}{}", if n == 1 { "" } else { "s" })
+}
+
+fn counts(counts: &Counts) -> String {
+    let crowds = if counts.crowds > 0 { format!(" and {}", number(counts.crowds, "crowd")) } else { String::new() };
+    let (images, objects) = (number(counts.images, "image"), number(counts.objects, "object"));
+    format!("{images}, {objects}{crowds}, {}", number(counts.detections, "detection"))
+}
+
+/// The figures of a COCO report, one column per kind, and, when asked for, a line per class.
+pub fn coco(report: &Report, per_class: bool) -> String {
+    let mut text = counts(&report.counts);
+    let columns: Vec<(Kind, Figures)> = KINDS.iter().filter_map(|kind| Some((*kind, report.figures(*kind)?))).collect();
+    let limits = report.protocol.max_dets;
+    text += "\n\n                                        ";
+    for (kind, _) in &columns {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "  {kind:>6}");
+    }
+    for (index, figure) in FIGURES.iter().enumerate() {
+        let iou = figure.iou.map_or("0.50:0.95".into(), |iou| format!("{iou:.2}"));
+        let what = if figure.precision { "AP" } else { "AR" };
+        let _ = write!(text, "\n{what}  IoU {iou:<9}  {:<6}  at most {:<5}", figure.size, limits[figure.limit]);
+        for (_, figures) in &columns {
+            let _ = write!(text, "  {:>6}", self::figure(figures[index]));
+        }
+    }
+    if per_class {
+        text += "\n\n";
+        text += &classes(report, &columns);
+    }
+    text
+}
+
+fn classes(report: &Report, columns: &[(Kind, Figures)]) -> String {
+    let width = report.per_class.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(5);
+    let mut text = format!("{:<width$}  objects  detections", "class");
+    for (kind, _) in columns {
+        let _ = write!(text, "  {kind:>6} AP    AP50    AP75");
+    }
+    for (name, class) in report.per_class.iter() {
+        let _ = write!(text, "\n{name:<width$}  {:>7}  {:>10}", class.objects, class.detections);
+        for (kind, _) in columns {
+            let figures = class.figures(*kind).unwrap_or([-1.0; 12]);
+            let [ap, ap50, ap75] = [figures[0], figures[1], figures[2]].map(figure);
+            let _ = write!(text, "  {ap:>9}  {ap50:>6}  {ap75:>6}");
+        }
+    }
+    text
+}
+
+/// The figures of a VOC report, a line per class.
+pub fn voc(report: &voc::Report) -> String {
+    let voc::Counts { images, objects, difficult, detections } = report.counts;
+    let hard = if difficult > 0 { format!(" and {difficult} difficult") } else { String::new() };
+    let (images, objects) = (number(images, "image"), number(objects, "object"));
+    let mut text = format!("{images}, {objects}{hard}, {}\n\n", number(detections, "detection"));
+    let width = report.per_class.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(5);
+    let iou = report.protocol.iou_threshold;
+    let _ =
+        writeln!(text, "IoU > {iou:<w$}  objects  detections  recall  AP 2007  AP area", w = width.saturating_sub(6));
+    let show = |value: Option<f64>| figure(value.unwrap_or(-1.0));
+    for (name, class) in report.per_class.iter() {
+        let (recall, eleven, area) = (show(class.recall), show(class.ap_2007), show(class.ap_area));
+        let _ = writeln!(
+            text,
+            "{name:<width$}  {:>7}  {:>10}  {recall:>6}  {eleven:>7}  {area:>7}",
+            class.objects, class.detections
+        );
+    }
+    let (eleven, area) = (show(report.map_2007), show(report.map_area));
+    let _ = write!(text, "{:<width$}  {:>7}  {:>10}  {:>6}  {eleven:>7}  {area:>7}", "mean", "", "", "");
+    text
+}

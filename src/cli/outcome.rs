@@ -1,0 +1,76 @@
+//! How a verb ends.
+
+use super::console::Console;
+use std::process::ExitCode;
+
+/// How much of what was asked for was done; each has its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything.
+    All,
+    /// Some inputs failed, the others are done.
+    Part,
+    /// Nothing.
+    Nothing,
+}
+
+impl Outcome {
+    /// The outcome of a run over many inputs.
+    pub fn of(done: usize, failed: usize) -> Self {
+        match (done, failed) {
+            (0, _) => Self::Nothing,
+            (_, 0) => Self::All,
+            _ => Self::Part,
+        }
+    }
+
+    /// The outcome of two things of which the first gave a result.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        if other == Self::All { self } else { Self::Part }
+    }
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::All => 0,
+            Outcome::Part => 1,
+            Outcome::Nothing => 2,
+        })
+    }
+}
+
+/// The end of a verb: what went wrong is said, and becomes the exit code.
+pub fn finish(console: &Console, outcome: anyhow::Result<Outcome>) -> ExitCode {
+    outcome
+        .unwrap_or_else(|error| {
+            console.error(sentence(&error));
+            Outcome::Nothing
+        })
+        .into()
+}
+
+/// An error and its causes as one sentence; causes that the text before them quotes already are left out.
+pub fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if !text.contains(&cause) {
+            text += if text.is_empty() { "" } else { ": " };
+            text += &cause;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_cause_is_not_repeated() {
+        let quoted = anyhow::anyhow!("is a web page").context("a.pth: is a web page");
+        assert_eq!(sentence(&quoted), "a.pth: is a web page");
+        assert_eq!(sentence(&anyhow::anyhow!("disk full").context("--save out")), "--save out: disk full");
+    }
+}

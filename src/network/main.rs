@@ -1,0 +1,42 @@
+//! The program `vovdet-network`: the verbs of `vovdet` that need a network; `vovdet` starts it.
+
+mod bench;
+mod classify;
+mod detect;
+mod doctor;
+mod eval;
+mod features;
+mod images;
+mod model;
+mod predict;
+mod weights;
+
+use anyhow::Result;
+use std::process::ExitCode;
+use vovdet::cli::console::Console;
+use vovdet::cli::{Cli, Outcome, Verb, finish};
+
+fn main() -> ExitCode {
+    vovdet_native::tune_allocator();
+    let _clean_up = vovdet_files::clean_up();
+    images::hush_decoders();
+    let cli = Cli::from_arguments();
+    let console = cli.global.console();
+    finish(&console, run(&cli.verb, &console))
+}
+
+fn run(verb: &Verb, console: &Console) -> Result<Outcome> {
+    if let Some(verb) = verb.without_network() {
+        return verb.run(console);
+    }
+    match verb {
+        Verb::Detect(verb) => detect::run(verb, console),
+        Verb::Classify(verb) => classify::run(verb, console),
+        Verb::Features(verb) => features::run(verb, console),
+        Verb::Weights(verb) => weights::run(verb, console),
+        Verb::Bench(verb) => bench::run(verb, console),
+        Verb::Eval(verb) => eval::run(verb, console),
+        Verb::Doctor(verb) => doctor::run(verb, console),
+        Verb::Data(verb) => vovdet::cli::Run::run(verb, console),
+    }
+}
