@@ -2,12 +2,11 @@
 
 use crate::backbone::{self, Backbone};
 use crate::detection::StageTimes;
-use crate::layers::Linear;
-use crate::params::Scope;
+use crate::layers::{Linear, PathExt, layers};
 use crate::spec::{BackboneSpec, ModelSpec, Task};
 use crate::{Error, Prepared};
 use std::time::Instant;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, Tensor, nn};
 
 /// A backbone, global average pooling and one linear layer; without the layer, just the backbone.
 #[derive(Debug)]
@@ -20,34 +19,23 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Builds the network of `spec` with the reference's parameter names in `scope`.
+    /// Builds the network of `spec` with the reference's parameter names in `path`.
     ///
     /// # Errors
     /// When `spec` is not of this kind.
-    pub fn new(scope: &Scope, spec: &ModelSpec, device: Device) -> Result<Self, Error> {
+    pub fn new(path: &nn::Path, spec: &ModelSpec) -> Result<Self, Error> {
         let Task::Classify { outputs } = spec.task else {
             return Err(Error::Spec(format!("`{}` is not a classifier", spec.name)));
         };
-        let body = backbone::build(scope, &spec.backbone);
+        let body = backbone::build(path, &spec.backbone);
         let width = body.info().last().map_or(0, |info| info.channels);
-        let last = (outputs > 0).then(|| Linear::new(&scope.sub(last_layer(&spec.backbone)), width, outputs));
-        Ok(Self { spec: spec.clone(), body, last, device, kind: Kind::Float })
+        let last = (outputs > 0).then(|| Linear::new(&path.at(last_layer(&spec.backbone)), width, outputs));
+        Ok(Self { spec: spec.clone(), body, last, device: path.device(), kind: path.kind() })
     }
 
     /// What this model is.
     pub fn spec(&self) -> &ModelSpec {
         &self.spec
-    }
-
-    /// Turns every layer to its inference life in `kind`.
-    ///
-    /// # Errors
-    /// libtorch's message.
-    pub fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.body.optimize(kind)?;
-        self.last.iter_mut().try_for_each(|l| l.optimize(kind))?;
-        self.kind = kind;
-        Ok(())
     }
 
     /// Probabilities of all classes for each prepared image.
@@ -57,7 +45,7 @@ impl Classifier {
     pub fn classify(&self, inputs: &[Prepared]) -> Result<(Vec<Vec<f32>>, StageTimes), Error> {
         let Some(last) = &self.last else {
             return Err(Error::Spec(format!(
-                "the weights of `{}` have no classifier, only a backbone: use `vovdet features`",
+                "the weights of `{}` have no classifier, only a backbone",
                 self.spec.name
             )));
         };
@@ -65,8 +53,8 @@ impl Classifier {
         let batch = self.spec.input.batch(inputs, self.device, self.kind)?;
         let batched = Instant::now();
         let probabilities = tch::no_grad(|| {
-            let maps = self.body.features(&batch)?;
-            let logits = last.forward(&pooled(&maps)?)?;
+            let maps = self.body.features_t(&batch, false)?;
+            let logits = last.try_forward_t(&pooled(&maps)?, false)?;
             Ok::<_, Error>(logits.f_softmax(-1, Kind::Float)?.f_to_device(Device::Cpu)?)
         })?;
         let rows = Vec::<Vec<f32>>::try_from(&probabilities)?;
@@ -84,17 +72,30 @@ impl Classifier {
     /// When the tensor does not fit the network.
     pub fn features(&self, batch: &Tensor) -> Result<Vec<(String, Tensor)>, Error> {
         let batch = batch.f_to_device(self.device)?.f_to_kind(self.kind)?;
-        tch::no_grad(|| {
-            let maps = self.body.features(&batch)?;
-            let logits = self.last.as_ref().map(|last| last.forward(&pooled(&maps)?)).transpose()?;
-            let names = self.body.info().iter().map(|i| i.name.to_owned());
-            let named = names.zip(maps).chain(logits.map(|l| ("logits".to_owned(), l)));
-            named
-                .map(|(name, t)| Ok((name, t.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?)))
-                .collect()
-        })
+        let named = tch::no_grad(|| self.outputs_t(&batch, false))?;
+        let plain = |t: Tensor| t.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous();
+        named.into_iter().map(|(name, tensor)| Ok((name, plain(tensor)?))).collect()
+    }
+
+    /// Feature maps by name, and `logits` when there is a classifier, with their gradients, for a batch `[N, 3, H, W]` of
+    /// the network's own kind.
+    ///
+    /// # Errors
+    /// When the tensor does not fit the network.
+    pub fn outputs_t(&self, batch: &Tensor, train: bool) -> Result<Vec<(String, Tensor)>, Error> {
+        let maps = self.body.features_t(batch, train)?;
+        let logits = self.last.as_ref().map(|last| last.try_forward_t(&pooled(&maps)?, train)).transpose()?;
+        let names = self.body.info().iter().map(|i| i.name.to_owned());
+        Ok(names.zip(maps).chain(logits.map(|l| ("logits".to_owned(), l))).collect())
+    }
+
+    /// Says where the parameters are now, and of which kind: a batch is brought there.
+    pub(crate) fn place(&mut self, device: Device, kind: Kind) {
+        (self.device, self.kind) = (device, kind);
     }
 }
+
+layers!(Classifier { body, last });
 
 /// Name of the last layer in the reference's files.
 pub(crate) fn last_layer(backbone: &BackboneSpec) -> &'static str {

@@ -1,10 +1,9 @@
 //! Parameters and multiply-adds of a model, from its spec alone.
 
-use crate::layers::count::walk;
-use crate::params::ParamStore;
+use crate::layers::{Layers, Tally};
 use crate::spec::{InputSpec, ResizeRule};
-use crate::{Error, Model, ModelSpec};
-use std::collections::{BTreeMap, HashMap};
+use crate::{Error, ModelSpec, Network};
+use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 
 /// What a model, or a part of one, costs for one image.
@@ -62,25 +61,23 @@ pub fn usual_size(input: &InputSpec) -> (u32, u32) {
 /// # Errors
 /// When the spec makes no model, or the input is too small for it.
 pub fn count(spec: &ModelSpec, size: (u32, u32)) -> Result<Count, Error> {
-    let store = ParamStore::new(Device::Cpu);
-    let model = Model::build(&store.root(), spec, Device::Cpu)?;
-    let parameters = store.into_parameters();
-    let input = Tensor::f_empty([1, 3, i64::from(size.1), i64::from(size.0)], (Kind::Float, Device::Cpu))?;
-    let works = walk(|| model.walk(&input))?;
+    let mut network = Network::build(spec, Device::Cpu, Kind::Float)?;
     let mut count = Count { size, ..Count::default() };
-    let mut names = HashMap::new();
-    for parameter in &parameters {
-        let part = part(&parameter.name);
-        names.insert(parameter.tensor.data_ptr() as usize, part);
+    for parameter in network.parameters() {
         let statistic = parameter.name.ends_with("running_mean") || parameter.name.ends_with("running_var");
         let params = if statistic { 0 } else { parameter.tensor.numel() as u64 };
-        count.parts.entry(part.to_owned()).or_default().params += params;
+        count.parts.entry(part(&parameter.name).to_owned()).or_default().params += params;
     }
-    for work in works {
-        // Every weight is a parameter of the store that the model was built from.
-        let part = names.get(&work.weight).copied().unwrap_or_default();
+    let tally = Tally::default();
+    network.visit(&mut |layer| {
+        layer.count_into(Some(tally.clone()));
+        Ok(())
+    })?;
+    let input = Tensor::f_empty([1, 3, i64::from(size.1), i64::from(size.0)], (Kind::Float, Device::Cpu))?;
+    tch::no_grad(|| network.walk(&input))?;
+    for work in tally.take() {
         let cost = Cost { params: 0, conv_macs: work.macs, norm_ops: work.norm };
-        count.parts.entry(part.to_owned()).or_default().add(cost);
+        count.parts.entry(part(&work.layer).to_owned()).or_default().add(cost);
     }
     for cost in count.parts.values() {
         count.total.add(*cost);

@@ -1,7 +1,9 @@
 //! What a detector answers: plain data.
 
+use crate::layers::Layers;
+use crate::ops::boxes::Bbox;
 use crate::{Error, Geometry, ModelSpec, Prepared};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 pub use hotcoco::Rle;
 
@@ -39,15 +41,21 @@ pub struct Prediction {
 }
 
 /// A network that finds objects.
-pub trait Detector: std::fmt::Debug {
+pub trait Detector: Layers + std::fmt::Debug + Send {
     /// What this detector is.
     fn spec(&self) -> &ModelSpec;
 
-    /// Turns every layer to its inference life: norms folded, weights laid out for and converted to `kind`.
+    /// Says where the parameters are now, and of which kind: a batch is brought there.
+    fn place(&mut self, device: Device, kind: Kind);
+
+    /// Everything that a loss can judge, by name and with its gradient, for a batch `[N, 3, H, W]` of the network's own
+    /// kind: one-stage detectors answer `loc` `[N, P, 4]` and `conf` `[N, P, classes + 1]` (RefineDet also `arm_loc` and
+    /// `arm_conf`), two-stage ones `rpn.objectness.{level}`, `rpn.deltas.{level}`, and for the `regions` of each image
+    /// (xyxy in input pixels) `box_logits`, `box_deltas` and `mask_logits` of all classes.
     ///
     /// # Errors
-    /// libtorch's message.
-    fn optimize(&mut self, kind: Kind) -> Result<(), Error>;
+    /// When the tensor does not fit the network.
+    fn outputs_t(&self, batch: &Tensor, regions: &[Vec<Bbox>], train: bool) -> Result<Vec<(String, Tensor)>, Error>;
 
     /// Runs the whole network on `[N, 3, H, W]` and drops what it makes: for counting.
     ///

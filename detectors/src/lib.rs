@@ -4,10 +4,10 @@
 //! ```no_run
 //! use vovdet_detectors::{LoadOptions, load};
 //! let checkpoint = vovdet_pretrained::Checkpoint::open("mask_rcnn.pth")?;
-//! let (model, report) = load(None, &checkpoint, &LoadOptions::default())?;
+//! let (network, report) = load(None, &checkpoint, &LoadOptions::default())?;
 //! let image = image::RgbImage::new(640, 480);
-//! let input = model.spec().input.prepare(&image)?;
-//! for detection in &model.as_detector().unwrap().predict(&[input])?.images[0] {
+//! let input = network.spec().input.prepare(&image)?;
+//! for detection in &network.as_detector().unwrap().predict(&[input])?.images[0] {
 //!     println!("{:?} {}", detection.bbox, detection.score);
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -22,11 +22,10 @@ pub mod input;
 pub mod layers;
 mod load;
 pub mod mask_rcnn;
-mod model;
 pub mod neck;
+mod network;
 pub mod one_stage;
 pub mod ops;
-mod params;
 pub mod spec;
 
 pub use classifier::Classifier;
@@ -34,7 +33,7 @@ pub use count::{Cost, Count, count, usual_size};
 pub use detection::{Detection, Detector, Prediction, StageTimes};
 pub use error::Error;
 pub use input::{Geometry, Prepared};
+pub use layers::{Layer, Layers, Parameter};
 pub use load::{LoadOptions, LoadReport, Mismatch, Missing, SPEC_KEY, check, identify, load};
-pub use model::{Model, Precision};
-pub use params::{Init, ParamStore, Parameter, Scope};
+pub use network::{Model, Network, Precision};
 pub use spec::ModelSpec;

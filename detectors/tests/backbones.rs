@@ -4,7 +4,6 @@
 mod common;
 
 use common::{Fixture, model, procedural};
-use tch::Tensor;
 use vovdet_detectors::ModelSpec;
 use vovdet_detectors::spec::{BackboneSpec, Dialect, NormKind, NormSpec};
 
@@ -12,7 +11,7 @@ use vovdet_detectors::spec::{BackboneSpec, Dialect, NormKind, NormSpec};
 fn worst(fixture: &str, name: &str, norm: Option<NormKind>) -> f32 {
     let fixture = Fixture::open(fixture);
     let checkpoint = fixture.checkpoint();
-    let input = Tensor::from_slice(&fixture.floats("input")).view([1, 3, 65, 83]);
+    let input = fixture.input();
     let mut worst = 0f32;
     for plain in [true, false] {
         for (point, tensor) in model(name, &checkpoint, norm, plain).features(&input, None).unwrap() {
@@ -33,6 +32,13 @@ fn vovnet_v1_agrees() {
 fn maskrcnn_benchmark_has_no_eps() {
     assert!(worst("backbone_mb_V-39", "vovnet39", Some(NormKind::Frozen)) < 1e-5);
     assert!(worst("backbone_mb_V-39", "vovnet39", Some(NormKind::Batch)) > 1.5e-5);
+}
+
+/// vision-toolbox's form, whose keys are its own.
+#[test]
+fn vision_toolbox_agrees() {
+    assert!(worst("backbone_vt_vovnet27_slim", "vovnet27_slim_toolbox", None) < 1e-5);
+    assert!(worst("backbone_vt_vovnet19_slim_ese", "vovnet19_slim_ese_toolbox", None) < 1e-5);
 }
 
 #[test]
@@ -85,9 +91,9 @@ fn parameter_counts_are_the_published_ones() {
     for (name, body, whole) in table {
         let mut spec = ModelSpec::named(name, None).unwrap();
         *spec.backbone.norm_mut().unwrap() = NormSpec::BATCH;
-        let store = vovdet_detectors::ParamStore::new(tch::Device::Cpu);
+        let store = tch::nn::VarStore::new(tch::Device::Cpu);
         let built = vovdet_detectors::backbone::build(&store.root(), &spec.backbone);
-        let count: usize = store.into_parameters().iter().filter(|p| p.trainable).map(|p| p.tensor.numel()).sum();
+        let count: usize = store.trainable_variables().iter().map(tch::Tensor::numel).sum();
         assert_eq!(count, body, "{name}");
         let classifier = (built.info().last().unwrap().channels as usize + 1) * 1000;
         assert_eq!(count + classifier, whole, "{name}");

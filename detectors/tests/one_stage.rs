@@ -6,18 +6,17 @@ mod common;
 use common::{Fixture, caffe, fixtures, procedural};
 use std::collections::BTreeMap;
 use tch::Tensor;
-use vovdet_detectors::one_stage::OneStage;
 use vovdet_detectors::spec::{Class, ExtraSpec, NormKind, Task};
-use vovdet_detectors::{Geometry, LoadOptions, Model, ModelSpec, ParamStore, load};
+use vovdet_detectors::{Geometry, LoadOptions, ModelSpec, Network, load};
 use vovdet_pretrained::naming::Naming;
 
 /// The model without a dialect: the keys must tell it.
-fn model(name: &str, fixture: &Fixture, plain: bool) -> Model {
+fn model(name: &str, fixture: &Fixture, plain: bool) -> Network {
     let options = LoadOptions { plain, ..LoadOptions::default() };
     load(Some(ModelSpec::named(name, None).unwrap()), &fixture.checkpoint(), &options).unwrap().0
 }
 
-fn features(model: &Model, input: &Tensor, geometry: Option<Geometry>) -> BTreeMap<String, Tensor> {
+fn features(model: &Network, input: &Tensor, geometry: Option<Geometry>) -> BTreeMap<String, Tensor> {
     let geometry = geometry.map(|g| [g]);
     model.features(input, geometry.as_ref().map(|g| g.as_slice())).unwrap().into_iter().collect()
 }
@@ -117,7 +116,7 @@ fn torchvision_ssdlite() {
 }
 
 /// The model of a fixture's Caffe file; prior boxes and eps come from the file.
-fn caffe_model(name: &str, fixture: &Fixture, plain: bool) -> Model {
+fn caffe_model(name: &str, fixture: &Fixture, plain: bool) -> Network {
     let options = LoadOptions { plain, ..LoadOptions::default() };
     load(Some(ModelSpec::named(name, None).unwrap()), &caffe::checkpoint(fixture), &options).unwrap().0
 }
@@ -196,9 +195,8 @@ fn a_merged_caffe_file_needs_no_norms() {
         let ExtraSpec::Conv { norm: Some(norm), .. } = extra else { panic!() };
         norm.kind = NormKind::Merged;
     }
-    let store = ParamStore::new(tch::Device::Cpu);
-    OneStage::new(&store.root(), &spec, tch::Device::Cpu).unwrap();
-    let parameters = store.into_parameters();
+    let built = Network::build(&spec, tch::Device::Cpu, tch::Kind::Float).unwrap();
+    let parameters = built.parameters();
     let names: Vec<&str> = parameters.iter().map(|p| p.name.as_str()).collect();
     let mut layers: Vec<(String, Vec<_>)> = Vec::new();
     for (parameter, key) in parameters.iter().zip(Naming::Caffe.from_canonical(&names)) {

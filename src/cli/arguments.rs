@@ -139,6 +139,8 @@ pub enum Precision {
     Bf16,
     /// IEEE half precision; CUDA only.
     Fp16,
+    /// 64-bit floats: slow, to compare with a reference to the last digits.
+    Fp64,
 }
 
 /// What `--device` says.

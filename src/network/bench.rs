@@ -53,7 +53,7 @@ fn count_one(args: &Bench, name: &str) -> Result<(ModelSpec, Count)> {
         let text = std::fs::read_to_string(name).with_context(|| name.to_owned())?;
         ModelSpec::from_json(&text, name)?
     } else {
-        ModelSpec::named(name, args.dialect.map(model::dialect))?
+        ModelSpec::named(name, args.dialect.map(model::dialect)).map_err(model::with_hint)?
     };
     let outputs = args.classes.or_else(|| spec.classes.is_empty().then(|| usual_outputs(&spec)));
     if let Some(outputs) = outputs {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use vovdet::cli::Outcome;
 use vovdet::cli::classify::Classify;
 use vovdet::cli::console::Console;
-use vovdet_detectors::{Classifier, Model, Prepared};
+use vovdet_detectors::{Classifier, Prepared};
 
 #[derive(Debug, Serialize)]
 struct Line<'a> {
@@ -28,7 +28,7 @@ struct Guess<'a> {
 /// Does what was asked for.
 pub fn run(args: &Classify, console: &Console) -> Result<Outcome> {
     let model = model::load(&args.model, console, |_| ())?;
-    let Model::Classifier(classifier) = &model else {
+    let Some(classifier) = model.as_classifier() else {
         bail!("{} is a detector, not a classifier: use `vovdet detect`", model.spec().name);
     };
     let (mut done, mut failed) = (0, 0);

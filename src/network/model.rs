@@ -5,7 +5,7 @@ use vovdet::cli::arguments::{self, DeviceChoice, EngineOptions, FitOptions, Mode
 use vovdet::cli::console::Console;
 use vovdet::cli::official;
 use vovdet_detectors::spec::{Class, Dialect, NormKind};
-use vovdet_detectors::{LoadOptions, Model, ModelSpec, Precision};
+use vovdet_detectors::{LoadOptions, ModelSpec, Network, Precision};
 use vovdet_evaluation::metrics::provenance::{FileRef, ModelRun, sha256};
 use vovdet_native::{CudaStatus, load_cuda};
 use vovdet_pretrained::catalogue::{self, Entry};
@@ -62,6 +62,22 @@ fn precision(told: arguments::Precision) -> Precision {
         arguments::Precision::Fp32 => Precision::Fp32,
         arguments::Precision::Bf16 => Precision::Bf16,
         arguments::Precision::Fp16 => Precision::Fp16,
+        arguments::Precision::Fp64 => Precision::Fp64,
+    }
+}
+
+/// An error of the detectors with the option that helps.
+pub fn with_hint(error: vovdet_detectors::Error) -> anyhow::Error {
+    use vovdet_detectors::Error;
+    match &error {
+        Error::Unidentified { .. } => {
+            anyhow!("{error}: name one with --model (`vovdet weights inspect` shows what the file holds)")
+        }
+        Error::UnknownModel { near: None, .. } => anyhow!("{error}: `vovdet weights inspect --models` lists them"),
+        Error::NoDialect { name, dialect } => {
+            anyhow!("`{name}` has no dialect {dialect}: leave --dialect out, or choose another")
+        }
+        _ => error.into(),
     }
 }
 
@@ -69,13 +85,13 @@ fn precision(told: arguments::Precision) -> Precision {
 ///
 /// # Errors
 /// When a name, a file or an option does not fit; the message says which and what to do.
-pub fn load(options: &ModelOptions, console: &Console, adjust: impl FnOnce(&mut LoadOptions)) -> Result<Model> {
+pub fn load(options: &ModelOptions, console: &Console, adjust: impl FnOnce(&mut LoadOptions)) -> Result<Network> {
     set_threads(options.engine.threads);
     let checkpoint = checkpoint(options, console)?;
     let spec = spec(options)?;
     let mut load = load_options(options)?;
     adjust(&mut load);
-    let (model, report) = vovdet_detectors::load(spec, &checkpoint, &load)?;
+    let (model, report) = vovdet_detectors::load(spec, &checkpoint, &load).map_err(with_hint)?;
     console.detail(&report);
     console.detail(format_args!("device {:?}, {} threads", load.device, tch::get_num_threads()));
     Ok(model)
@@ -85,7 +101,7 @@ pub fn load(options: &ModelOptions, console: &Console, adjust: impl FnOnce(&mut 
 ///
 /// # Errors
 /// When the weights cannot be read again.
-pub fn provenance(options: &ModelOptions, model: &Model, batch: usize, score: Option<f32>) -> Result<ModelRun> {
+pub fn provenance(options: &ModelOptions, model: &Network, batch: usize, score: Option<f32>) -> Result<ModelRun> {
     let weights = match (&options.weights, official_of(options)) {
         (_, Some(entry)) => FileRef { path: entry.name.as_str().into(), ..official::file(entry, options.fit.offline)? },
         (Some(path), None) if path.exists() => FileRef::of(path).with_context(|| path.display().to_string())?,
@@ -104,6 +120,7 @@ pub fn provenance(options: &ModelOptions, model: &Model, batch: usize, score: Op
         precision: match precision(options.engine.precision).kind(device)? {
             tch::Kind::BFloat16 => "bf16".into(),
             tch::Kind::Half => "fp16".into(),
+            tch::Kind::Double => "fp64".into(),
             _ => "fp32".into(),
         },
         plain: options.engine.plain,
@@ -150,7 +167,7 @@ pub fn spec(options: &ModelOptions) -> Result<Option<ModelSpec>> {
     if options.weights.is_none() && models::find(model).is_some() {
         return Ok(None);
     }
-    Ok(Some(ModelSpec::named(model, told_dialect(options)?)?))
+    Ok(Some(ModelSpec::named(model, told_dialect(options)?).map_err(with_hint)?))
 }
 
 /// The official weights that `--weights` names, or `--model` stands for.

@@ -2,10 +2,9 @@
 
 use super::{Backbone, FeatureInfo, pyramid};
 use crate::Error;
-use crate::layers::{Act, ConvNormAct, ConvSpec, NormRelu};
-use crate::params::Scope;
+use crate::layers::{Act, ConvNormAct, ConvSpec, NormRelu, PathExt, layers, module};
 use crate::spec::{DensenetSpec, Form, NormSpec};
-use tch::{Kind, Tensor};
+use tch::{Tensor, nn};
 
 /// A dense layer's 1x1 convolution has this many times the growth.
 const BOTTLENECK: i64 = 4;
@@ -16,41 +15,43 @@ const BOTTLENECK: i64 = 4;
 pub struct Densenet {
     stem: ConvNormAct,
     form: Form,
-    blocks: Vec<Vec<DenseLayer>>,
-    transitions: Vec<Preactivated>,
+    /// Each block with the transition behind it; the last has none.
+    blocks: Vec<(Vec<DenseLayer>, Option<Preactivated>)>,
     last: NormRelu,
     info: Vec<FeatureInfo>,
 }
 
 impl Densenet {
     /// Builds the network.
-    pub fn new(scope: &Scope, spec: &DensenetSpec) -> Self {
-        let scope = &scope.sub("features");
+    pub fn new(path: &nn::Path, spec: &DensenetSpec) -> Self {
+        let path = &path.at("features");
         let stem = ConvSpec::new(3, spec.stem, 7).stride(2);
-        let norm0 = scope.sub("norm0");
-        let stem = ConvNormAct::new(&scope.sub("conv0"), Some((&norm0, spec.norm)), stem, Act::Relu);
+        let norm0 = path.at("norm0");
+        let stem = ConvNormAct::new(&path.at("conv0"), Some((&norm0, spec.norm)), stem, Act::Relu);
         let mut channels = spec.stem;
         let mut stages = [0; 4];
-        let (mut blocks, mut transitions) = (Vec::new(), Vec::new());
+        let mut blocks = Vec::new();
         for (block, &count) in spec.blocks.iter().enumerate() {
-            let inside = scope.sub(&format!("denseblock{}", block + 1));
+            let inside = path.at(&format!("denseblock{}", block + 1));
             let layers = (1..=count).map(|i| {
-                let layer = &inside.sub(&format!("denselayer{i}"));
-                let names = ["norm1", "conv1", "norm2", "conv2"].map(|name| layer.sub(name));
+                let layer = &inside.at(&format!("denselayer{i}"));
+                let names = ["norm1", "conv1", "norm2", "conv2"].map(|name| layer.at(name));
                 let layer = DenseLayer::new(&names, channels, BOTTLENECK * spec.growth, spec.growth, spec.norm);
                 channels += spec.growth;
                 layer
             });
-            blocks.push(layers.collect());
-            if block < 3 {
-                let inside = scope.sub(&format!("transition{}", block + 1));
-                transitions.push(Preactivated::new(&inside, ConvSpec::new(channels, channels / 2, 1), spec.norm));
+            let layers = layers.collect();
+            let transition = (block < 3).then(|| {
+                let inside = path.at(&format!("transition{}", block + 1));
+                let conv = ConvSpec::new(channels, channels / 2, 1);
                 channels /= 2;
-            }
+                Preactivated::new(&inside, conv, spec.norm)
+            });
+            blocks.push((layers, transition));
             stages[block] = channels;
         }
-        let last = NormRelu::new(&scope.sub("norm5"), spec.norm, channels);
-        Self { stem, form: spec.form, blocks, transitions, last, info: pyramid(spec.stem, 4, stages) }
+        let last = NormRelu::new(&path.at("norm5"), spec.norm, channels);
+        Self { stem, form: spec.form, blocks, last, info: pyramid(spec.stem, 4, stages) }
     }
 }
 
@@ -59,34 +60,29 @@ impl Backbone for Densenet {
         &self.info
     }
 
-    fn features(&self, x: &Tensor) -> Result<Vec<Tensor>, Error> {
-        let stem = self.stem.forward(x)?;
+    fn features_t(&self, x: &Tensor, train: bool) -> Result<Vec<Tensor>, Error> {
+        let stem = self.stem.try_forward_t(x, train)?;
         let mut x = match self.form {
-            Form::Pytorch => stem.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?,
+            Form::Pytorch | Form::Toolbox => stem.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?,
             Form::Caffe => stem.f_max_pool2d([3, 3], [2, 2], [0, 0], [1, 1], true)?,
         };
         let mut features = vec![x.shallow_clone()];
-        for (block, layers) in self.blocks.iter().enumerate() {
-            x = dense(layers, x)?;
-            match self.transitions.get(block) {
+        for (layers, transition) in &self.blocks {
+            x = dense(layers, x, train)?;
+            match transition {
                 Some(transition) => {
-                    x = transition.forward(&x)?;
+                    x = transition.try_forward_t(&x, train)?;
                     features.push(x.shallow_clone());
                     x = x.f_avg_pool2d([2, 2], [2, 2], [0, 0], self.form == Form::Caffe, true, None)?;
                 }
-                None => features.push(self.last.forward(&x)?),
+                None => features.push(self.last.try_forward_t(&x, train)?),
             }
         }
         Ok(features)
     }
-
-    fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.stem.optimize(kind)?;
-        self.blocks.iter_mut().flatten().try_for_each(|l| l.optimize(kind))?;
-        self.transitions.iter_mut().try_for_each(|t| t.optimize(kind))?;
-        self.last.optimize(kind)
-    }
 }
+
+layers!(Densenet { stem, blocks, last });
 
 /// Norm, ReLU, convolution without bias.
 #[derive(Debug)]
@@ -96,23 +92,20 @@ pub(crate) struct Preactivated {
 }
 
 impl Preactivated {
-    /// Builds the unit with parameters in `{scope}.norm` and `{scope}.conv`.
-    pub(crate) fn new(scope: &Scope, conv: ConvSpec, norm: NormSpec) -> Self {
+    /// Builds the unit with parameters in `{path}.norm` and `{path}.conv`.
+    pub(crate) fn new(path: &nn::Path, conv: ConvSpec, norm: NormSpec) -> Self {
         Self {
-            norm: NormRelu::new(&scope.sub("norm"), norm, conv.input),
-            conv: ConvNormAct::new(&scope.sub("conv"), None, conv, Act::None),
+            norm: NormRelu::new(&path.at("norm"), norm, conv.input),
+            conv: ConvNormAct::new(&path.at("conv"), None, conv, Act::None),
         }
     }
 
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        self.conv.forward(&self.norm.forward(x)?)
-    }
-
-    pub(crate) fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.norm.optimize(kind)?;
-        self.conv.optimize(kind)
+    pub(crate) fn try_forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor, Error> {
+        self.conv.try_forward_t(&self.norm.try_forward_t(x, train)?, train)
     }
 }
+
+module!(Preactivated { norm, conv });
 
 /// Norm, ReLU, 1x1, norm, ReLU, 3x3: the second norm belongs to the 1x1, into which it folds.
 #[derive(Debug)]
@@ -123,9 +116,9 @@ pub(super) struct DenseLayer {
 }
 
 impl DenseLayer {
-    /// Builds the layer with parameters in the four scopes: norm, 1x1, norm, 3x3.
-    pub(super) fn new(scopes: &[Scope; 4], input: i64, bottleneck: i64, growth: i64, norm: NormSpec) -> Self {
-        let [norm1, conv1, norm2, conv2] = scopes;
+    /// Builds the layer with parameters in the four paths: norm, 1x1, norm, 3x3.
+    pub(super) fn new(paths: &[nn::Path; 4], input: i64, bottleneck: i64, growth: i64, norm: NormSpec) -> Self {
+        let [norm1, conv1, norm2, conv2] = paths;
         Self {
             norm: NormRelu::new(norm1, norm, input),
             squeeze: ConvNormAct::new(conv1, Some((norm2, norm)), ConvSpec::new(input, bottleneck, 1), Act::Relu),
@@ -133,18 +126,14 @@ impl DenseLayer {
         }
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        self.expand.forward(&self.squeeze.forward(&self.norm.forward(x)?)?)
-    }
-
-    pub(super) fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.norm.optimize(kind)?;
-        self.squeeze.optimize(kind)?;
-        self.expand.optimize(kind)
+    fn try_forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor, Error> {
+        self.expand.try_forward_t(&self.squeeze.try_forward_t(&self.norm.try_forward_t(x, train)?, train)?, train)
     }
 }
 
+module!(DenseLayer { norm, squeeze, expand });
+
 /// A dense block: every layer sees the outputs of all before it.
-pub(super) fn dense(layers: &[DenseLayer], x: Tensor) -> Result<Tensor, Error> {
-    layers.iter().try_fold(x, |x, layer| Ok(Tensor::f_cat(&[&x, &layer.forward(&x)?], 1)?))
+pub(super) fn dense(layers: &[DenseLayer], x: Tensor, train: bool) -> Result<Tensor, Error> {
+    layers.iter().try_fold(x, |x, layer| Ok(Tensor::f_cat(&[&x, &layer.try_forward_t(&x, train)?], 1)?))
 }

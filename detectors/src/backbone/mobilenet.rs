@@ -2,10 +2,9 @@
 
 use super::{Backbone, FeatureInfo, pyramid};
 use crate::Error;
-use crate::layers::{Act, ConvNormAct, ConvSpec};
-use crate::params::Scope;
+use crate::layers::{Act, ConvNormAct, ConvSpec, PathExt, chain, layers};
 use crate::spec::MobilenetSpec;
-use tch::{Kind, Tensor};
+use tch::{Tensor, nn};
 
 /// Output channels and stride of the thirteen blocks.
 const BLOCKS: [(i64, i64); 13] = [
@@ -38,10 +37,10 @@ pub struct Mobilenet {
 impl Mobilenet {
     /// Builds the network: `features.conv0`, `features.conv{1-13}.dw`, `features.conv{1-13}.pw`, each with `.conv` and
     /// `.norm`.
-    pub fn new(scope: &Scope, spec: &MobilenetSpec) -> Self {
-        let scope = &scope.sub("features");
+    pub fn new(path: &nn::Path, spec: &MobilenetSpec) -> Self {
+        let path = &path.at("features");
         let act = if spec.relu6 { Act::Relu6 } else { Act::Relu };
-        let unit = |name: &str, conv| ConvNormAct::unit(&scope.sub(name), conv, Some(spec.norm), act);
+        let unit = |name: &str, conv| ConvNormAct::unit(&path.at(name), conv, Some(spec.norm), act);
         let stem = unit("conv0", ConvSpec::new(3, 32, 3).stride(2));
         let mut input = 32;
         let blocks = (1..).zip(BLOCKS).map(|(i, (output, stride))| {
@@ -59,20 +58,17 @@ impl Backbone for Mobilenet {
         &self.info
     }
 
-    fn features(&self, x: &Tensor) -> Result<Vec<Tensor>, Error> {
-        let mut x = self.stem.forward(x)?;
+    fn features_t(&self, x: &Tensor, train: bool) -> Result<Vec<Tensor>, Error> {
+        let mut x = self.stem.try_forward_t(x, train)?;
         let mut features = vec![x.shallow_clone()];
-        for (i, [dw, pw]) in (1..).zip(&self.blocks) {
-            x = pw.forward(&dw.forward(&x)?)?;
+        for (i, block) in (1..).zip(&self.blocks) {
+            x = chain(block, &x, train)?;
             if ENDS.contains(&i) {
                 features.push(x.shallow_clone());
             }
         }
         Ok(features)
     }
-
-    fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.stem.optimize(kind)?;
-        self.blocks.iter_mut().flatten().try_for_each(|c| c.optimize(kind))
-    }
 }
+
+layers!(Mobilenet { stem, blocks });

@@ -2,10 +2,9 @@
 
 use super::{Backbone, FeatureInfo, pyramid};
 use crate::Error;
-use crate::layers::{Act, ConvNormAct, ConvSpec};
-use crate::params::Scope;
+use crate::layers::{Act, ConvNormAct, ConvSpec, PathExt, chain, layers, module};
 use crate::spec::{MobilenetV2Spec, NormSpec};
-use tch::{Kind, Tensor};
+use tch::{Tensor, nn};
 
 /// Table 2 of the paper: expansion, output channels, repetitions, first stride.
 const STAGES: [(i64, i64, usize, i64); 7] =
@@ -26,20 +25,20 @@ pub struct MobilenetV2 {
 
 impl MobilenetV2 {
     /// Builds the network.
-    pub fn new(scope: &Scope, spec: &MobilenetV2Spec) -> Self {
-        let scope = &scope.sub("features");
-        let stem = numbered(&scope.sub("0"), ConvSpec::new(3, 32, 3).stride(2), spec.norm);
+    pub fn new(path: &nn::Path, spec: &MobilenetV2Spec) -> Self {
+        let path = &path.at("features");
+        let stem = numbered(&path.at("0"), ConvSpec::new(3, 32, 3).stride(2), spec.norm);
         let mut input = 32;
         let mut blocks = Vec::new();
         for (expansion, output, count, first) in STAGES {
             for i in 0..count {
-                let inside = scope.sub(&format!("{}.conv", blocks.len() + 1));
+                let inside = path.at(&format!("{}.conv", blocks.len() + 1));
                 let stride = if i == 0 { first } else { 1 };
                 blocks.push(InvertedResidual::new(&inside, input, expansion, output, stride, spec.norm));
                 input = output;
             }
         }
-        let last = numbered(&scope.sub(&(blocks.len() + 1).to_string()), ConvSpec::new(input, LAST, 1), spec.norm);
+        let last = numbered(&path.at(&(blocks.len() + 1).to_string()), ConvSpec::new(input, LAST, 1), spec.norm);
         Self { stem, blocks, last, info: pyramid(32, 2, [24, 32, 96, LAST]) }
     }
 }
@@ -49,28 +48,25 @@ impl Backbone for MobilenetV2 {
         &self.info
     }
 
-    fn features(&self, x: &Tensor) -> Result<Vec<Tensor>, Error> {
-        let mut x = self.stem.forward(x)?;
+    fn features_t(&self, x: &Tensor, train: bool) -> Result<Vec<Tensor>, Error> {
+        let mut x = self.stem.try_forward_t(x, train)?;
         let mut features = vec![x.shallow_clone()];
         for (i, block) in (1..).zip(&self.blocks) {
-            x = block.forward(&x)?;
+            x = block.try_forward_t(&x, train)?;
             if ENDS.contains(&i) {
                 features.push(x.shallow_clone());
             }
         }
-        features.push(self.last.forward(&x)?);
+        features.push(self.last.try_forward_t(&x, train)?);
         Ok(features)
-    }
-
-    fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        let blocks = self.blocks.iter_mut().flat_map(|b| &mut b.convs);
-        blocks.chain([&mut self.stem, &mut self.last]).try_for_each(|c| c.optimize(kind))
     }
 }
 
+layers!(MobilenetV2 { stem, blocks, last });
+
 /// A convolution `0`, its norm `1`, ReLU6.
-fn numbered(scope: &Scope, conv: ConvSpec, norm: NormSpec) -> ConvNormAct {
-    ConvNormAct::new(&scope.sub("0"), Some((&scope.sub("1"), norm)), conv, Act::Relu6)
+fn numbered(path: &nn::Path, conv: ConvSpec, norm: NormSpec) -> ConvNormAct {
+    ConvNormAct::new(&path.at("0"), Some((&path.at("1"), norm)), conv, Act::Relu6)
 }
 
 /// Expansion (none at factor 1), depthwise 3x3, linear projection; a shortcut where the shape stays.
@@ -81,24 +77,26 @@ struct InvertedResidual {
 }
 
 impl InvertedResidual {
-    fn new(scope: &Scope, input: i64, expansion: i64, output: i64, stride: i64, norm: NormSpec) -> Self {
+    fn new(path: &nn::Path, input: i64, expansion: i64, output: i64, stride: i64, norm: NormSpec) -> Self {
         let width = input * expansion;
         let expand = (expansion != 1).then(|| ConvSpec::new(input, width, 1));
         let depthwise = ConvSpec::new(width, width, 3).stride(stride).depthwise();
         let mut convs: Vec<ConvNormAct> = (0..)
             .zip(expand.into_iter().chain([depthwise]))
-            .map(|(i, conv)| numbered(&scope.sub(&format!("{i}")), conv, norm))
+            .map(|(i, conv)| numbered(&path.at(&format!("{i}")), conv, norm))
             .collect();
-        let (conv, bn) = (scope.sub(&convs.len().to_string()), scope.sub(&(convs.len() + 1).to_string()));
+        let (conv, bn) = (path.at(&convs.len().to_string()), path.at(&(convs.len() + 1).to_string()));
         convs.push(ConvNormAct::new(&conv, Some((&bn, norm)), ConvSpec::new(width, output, 1), Act::None));
         Self { convs, shortcut: stride == 1 && input == output }
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        let mut y = self.convs.iter().try_fold(x.shallow_clone(), |x, conv| conv.forward(&x))?;
+    fn try_forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor, Error> {
+        let mut y = chain(&self.convs, x, train)?;
         if self.shortcut {
             y = y.f_add_(x)?;
         }
         Ok(y)
     }
 }
+
+module!(InvertedResidual { convs });

@@ -21,9 +21,9 @@ pub use vgg::Vgg;
 pub use vovnet::Vovnet;
 
 use crate::Error;
-use crate::params::Scope;
+use crate::layers::Layers;
 use crate::spec::BackboneSpec;
-use tch::{Kind, Tensor};
+use tch::{Tensor, nn};
 
 /// One feature map that a backbone offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,35 +37,30 @@ pub struct FeatureInfo {
 }
 
 /// A feature extractor.
-pub trait Backbone: std::fmt::Debug {
-    /// What [`Backbone::features`] returns, in the same order, finest first.
+pub trait Backbone: Layers + std::fmt::Debug + Send {
+    /// What [`Backbone::features_t`] returns, in the same order, finest first.
     fn info(&self) -> &[FeatureInfo];
 
-    /// Feature maps `[N, C, H/stride, W/stride]` of `x` `[N, 3, H, W]`.
+    /// Feature maps `[N, C, H/stride, W/stride]` of `x` `[N, 3, H, W]`; with `train`, batch norms that are not frozen
+    /// normalise by the batch.
     ///
     /// # Errors
     /// libtorch's message when `x` is too small or has not three channels.
-    fn features(&self, x: &Tensor) -> Result<Vec<Tensor>, Error>;
-
-    /// Turns every layer to its inference life.
-    ///
-    /// # Errors
-    /// libtorch's message.
-    fn optimize(&mut self, kind: Kind) -> Result<(), Error>;
+    fn features_t(&self, x: &Tensor, train: bool) -> Result<Vec<Tensor>, Error>;
 }
 
-/// Builds the backbone of `spec` with its parameters in `scope`.
-pub fn build(scope: &Scope, spec: &BackboneSpec) -> Box<dyn Backbone> {
+/// Builds the backbone of `spec` with its parameters at `path`.
+pub fn build(path: &nn::Path, spec: &BackboneSpec) -> Box<dyn Backbone> {
     match spec {
-        BackboneSpec::Vovnet(v) => Box::new(Vovnet::new(scope, v)),
-        BackboneSpec::Resnet(r) => Box::new(Resnet::new(scope, r)),
-        BackboneSpec::Densenet(d) => Box::new(Densenet::new(scope, d)),
-        BackboneSpec::Dsod(d) => Box::new(Dsod::new(scope, d)),
-        BackboneSpec::Peleenet(p) => Box::new(Peleenet::new(scope, p)),
-        BackboneSpec::Mobilenet(m) => Box::new(Mobilenet::new(scope, m)),
-        BackboneSpec::MobilenetV2(m) => Box::new(MobilenetV2::new(scope, m)),
-        BackboneSpec::MobilenetV3(m) => Box::new(MobilenetV3::new(scope, m)),
-        BackboneSpec::Vgg(v) => Box::new(Vgg::new(scope, v)),
+        BackboneSpec::Vovnet(v) => Box::new(Vovnet::new(path, v)),
+        BackboneSpec::Resnet(r) => Box::new(Resnet::new(path, r)),
+        BackboneSpec::Densenet(d) => Box::new(Densenet::new(path, d)),
+        BackboneSpec::Dsod(d) => Box::new(Dsod::new(path, d)),
+        BackboneSpec::Peleenet(p) => Box::new(Peleenet::new(path, p)),
+        BackboneSpec::Mobilenet(m) => Box::new(Mobilenet::new(path, m)),
+        BackboneSpec::MobilenetV2(m) => Box::new(MobilenetV2::new(path, m)),
+        BackboneSpec::MobilenetV3(m) => Box::new(MobilenetV3::new(path, m)),
+        BackboneSpec::Vgg(v) => Box::new(Vgg::new(path, v)),
     }
 }
 

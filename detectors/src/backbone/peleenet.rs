@@ -2,10 +2,9 @@
 
 use super::{Backbone, FeatureInfo, pyramid};
 use crate::Error;
-use crate::layers::{Act, ConvNormAct, ConvSpec};
-use crate::params::Scope;
+use crate::layers::{Act, ConvNormAct, ConvSpec, PathExt, layers, module};
 use crate::spec::{Form, NormSpec, PeleenetSpec};
-use tch::{Kind, Tensor};
+use tch::{Tensor, nn};
 
 /// Channels of the stem.
 const STEM: i64 = 32;
@@ -26,9 +25,9 @@ pub struct Peleenet {
 
 impl Peleenet {
     /// Builds the network.
-    pub fn new(scope: &Scope, spec: &PeleenetSpec) -> Self {
-        let scope = &scope.sub("features");
-        let unit = |name: &str, conv| ConvNormAct::unit(&scope.sub(name), conv, Some(spec.norm), Act::Relu);
+    pub fn new(path: &nn::Path, spec: &PeleenetSpec) -> Self {
+        let path = &path.at("features");
+        let unit = |name: &str, conv| ConvNormAct::unit(&path.at(name), conv, Some(spec.norm), Act::Relu);
         let stem = [
             unit("stemblock.stem1", ConvSpec::new(3, STEM, 3).stride(2)),
             unit("stemblock.stem2a", ConvSpec::new(STEM, STEM / 2, 1)),
@@ -39,7 +38,7 @@ impl Peleenet {
         let mut outputs = [0; 4];
         let stages = STAGES.iter().enumerate().map(|(stage, &(count, width))| {
             let layers = (1..=count).map(|i| {
-                let inside = scope.sub(&format!("denseblock{}.denselayer{i}", stage + 1));
+                let inside = path.at(&format!("denseblock{}.denselayer{i}", stage + 1));
                 let layer = TwoWay::new(&inside, channels, width, spec.norm);
                 channels += 2 * WAY;
                 layer
@@ -58,36 +57,29 @@ impl Backbone for Peleenet {
         &self.info
     }
 
-    fn features(&self, x: &Tensor) -> Result<Vec<Tensor>, Error> {
+    fn features_t(&self, x: &Tensor, train: bool) -> Result<Vec<Tensor>, Error> {
         let [stem1, stem2a, stem2b, stem3] = &self.stem;
         let up = self.form == Form::Caffe;
-        let x = stem1.forward(x)?;
+        let x = stem1.try_forward_t(x, train)?;
         let pooled = x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], up)?;
-        let convolved = stem2b.forward(&stem2a.forward(&x)?)?;
-        let mut x = stem3.forward(&Tensor::f_cat(&[pooled, convolved], 1)?)?;
+        let convolved = stem2b.try_forward_t(&stem2a.try_forward_t(&x, train)?, train)?;
+        let mut x = stem3.try_forward_t(&Tensor::f_cat(&[pooled, convolved], 1)?, train)?;
         let mut features = vec![x.shallow_clone()];
         for (stage, (layers, transition)) in self.stages.iter().enumerate() {
             if stage > 0 {
                 x = x.f_avg_pool2d([2, 2], [2, 2], [0, 0], up, true, None)?;
             }
             for layer in layers {
-                x = layer.forward(&x)?;
+                x = layer.try_forward_t(&x, train)?;
             }
-            x = transition.forward(&x)?;
+            x = transition.try_forward_t(&x, train)?;
             features.push(x.shallow_clone());
         }
         Ok(features)
     }
-
-    fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.stem.iter_mut().try_for_each(|c| c.optimize(kind))?;
-        for (layers, transition) in &mut self.stages {
-            layers.iter_mut().flat_map(|l| &mut l.convs).try_for_each(|c| c.optimize(kind))?;
-            transition.optimize(kind)?;
-        }
-        Ok(())
-    }
 }
+
+layers!(Peleenet { stem, stages });
 
 /// A dense layer with two ways: a 3x3 behind a 1x1, and two of them behind another.
 #[derive(Debug)]
@@ -97,8 +89,8 @@ struct TwoWay {
 }
 
 impl TwoWay {
-    fn new(scope: &Scope, input: i64, width: i64, norm: NormSpec) -> Self {
-        let unit = |name: &str, conv| ConvNormAct::unit(&scope.sub(name), conv, Some(norm), Act::Relu);
+    fn new(path: &nn::Path, input: i64, width: i64, norm: NormSpec) -> Self {
+        let unit = |name: &str, conv| ConvNormAct::unit(&path.at(name), conv, Some(norm), Act::Relu);
         let convs = [
             unit("branch1a", ConvSpec::new(input, width, 1)),
             unit("branch1b", ConvSpec::new(width, WAY, 3)),
@@ -109,10 +101,12 @@ impl TwoWay {
         Self { convs }
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
+    fn try_forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor, Error> {
         let [a1, b1, a2, b2, c2] = &self.convs;
-        let first = b1.forward(&a1.forward(x)?)?;
-        let second = c2.forward(&b2.forward(&a2.forward(x)?)?)?;
+        let first = b1.try_forward_t(&a1.try_forward_t(x, train)?, train)?;
+        let second = c2.try_forward_t(&b2.try_forward_t(&a2.try_forward_t(x, train)?, train)?, train)?;
         Ok(Tensor::f_cat(&[x, &first, &second], 1)?)
     }
 }
+
+module!(TwoWay { convs });

@@ -2,10 +2,9 @@
 
 use super::{Backbone, FeatureInfo, pyramid};
 use crate::Error;
-use crate::layers::{Act, ConvNormAct, ConvSpec};
-use crate::params::Scope;
+use crate::layers::{Act, ConvNormAct, ConvSpec, PathExt, chain, layers, module};
 use crate::spec::{Form, NormSpec, ResnetSpec};
-use tch::{Kind, Tensor};
+use tch::{Tensor, nn};
 
 /// A bottleneck's last convolution has this many times the channels of its 3x3.
 const EXPANSION: i64 = 4;
@@ -21,9 +20,9 @@ pub struct Resnet {
 
 impl Resnet {
     /// Builds the network.
-    pub fn new(scope: &Scope, spec: &ResnetSpec) -> Self {
+    pub fn new(path: &nn::Path, spec: &ResnetSpec) -> Self {
         let stem = ConvSpec::new(3, 64, 7).stride(2);
-        let stem = ConvNormAct::new(&scope.sub("conv1"), Some((&scope.sub("bn1"), spec.norm)), stem, Act::Relu);
+        let stem = ConvNormAct::new(&path.at("conv1"), Some((&path.at("bn1"), spec.norm)), stem, Act::Relu);
         let mut input = 64;
         let stages = (0..4)
             .map(|s| {
@@ -31,8 +30,8 @@ impl Resnet {
                 (0..spec.blocks[s])
                     .map(|b| {
                         let stride = if s > 0 && b == 0 { 2 } else { 1 };
-                        let scope = scope.sub(&format!("layer{}.{b}", s + 1));
-                        let block = Bottleneck::new(&scope, input, width, stride, spec);
+                        let path = path.at(&format!("layer{}.{b}", s + 1));
+                        let block = Bottleneck::new(&path, input, width, stride, spec);
                         input = width * EXPANSION;
                         block
                     })
@@ -48,27 +47,24 @@ impl Backbone for Resnet {
         &self.info
     }
 
-    fn features(&self, x: &Tensor) -> Result<Vec<Tensor>, Error> {
-        let stem = self.stem.forward(x)?;
+    fn features_t(&self, x: &Tensor, train: bool) -> Result<Vec<Tensor>, Error> {
+        let stem = self.stem.try_forward_t(x, train)?;
         let mut x = match self.form {
-            Form::Pytorch => stem.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?,
+            Form::Pytorch | Form::Toolbox => stem.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?,
             Form::Caffe => stem.f_max_pool2d([3, 3], [2, 2], [0, 0], [1, 1], true)?,
         };
         let mut features = vec![x.shallow_clone()];
         for stage in &self.stages {
             for block in stage {
-                x = block.forward(&x)?;
+                x = block.try_forward_t(&x, train)?;
             }
             features.push(x.shallow_clone());
         }
         Ok(features)
     }
-
-    fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.stem.optimize(kind)?;
-        self.stages.iter_mut().flatten().try_for_each(|b| b.optimize(kind))
-    }
 }
+
+layers!(Resnet { stem, stages });
 
 #[derive(Debug)]
 struct Bottleneck {
@@ -77,11 +73,11 @@ struct Bottleneck {
 }
 
 impl Bottleneck {
-    fn new(scope: &Scope, input: i64, width: i64, stride: i64, spec: &ResnetSpec) -> Self {
+    fn new(path: &nn::Path, input: i64, width: i64, stride: i64, spec: &ResnetSpec) -> Self {
         let output = width * EXPANSION;
         let (first, second) = if spec.stride_in_1x1 { (stride, 1) } else { (1, stride) };
         let conv = |i: usize, shape: ConvSpec, act: Act| {
-            let (conv, bn) = (scope.sub(&format!("conv{i}")), scope.sub(&format!("bn{i}")));
+            let (conv, bn) = (path.at(&format!("conv{i}")), path.at(&format!("bn{i}")));
             ConvNormAct::new(&conv, Some((&bn, spec.norm)), shape, act)
         };
         let convs = [
@@ -90,27 +86,23 @@ impl Bottleneck {
             conv(3, ConvSpec::new(width, output, 1), Act::None),
         ];
         let downsample = (stride != 1 || input != output)
-            .then(|| shortcut(&scope.sub("downsample"), input, output, stride, spec.norm));
+            .then(|| shortcut(&path.at("downsample"), input, output, stride, spec.norm));
         Self { convs, downsample }
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        let [first, second, third] = &self.convs;
-        let mut y = third.forward(&second.forward(&first.forward(x)?)?)?;
+    fn try_forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor, Error> {
+        let mut y = chain(&self.convs, x, train)?;
         y = match &self.downsample {
-            Some(downsample) => y.f_add_(&downsample.forward(x)?)?,
+            Some(downsample) => y.f_add_(&downsample.try_forward_t(x, train)?)?,
             None => y.f_add_(x)?,
         };
         Ok(y.f_relu_()?)
     }
-
-    fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.convs.iter_mut().try_for_each(|c| c.optimize(kind))?;
-        self.downsample.iter_mut().try_for_each(|c| c.optimize(kind))
-    }
 }
 
-fn shortcut(scope: &Scope, input: i64, output: i64, stride: i64, norm: NormSpec) -> ConvNormAct {
+module!(Bottleneck { convs, downsample });
+
+fn shortcut(path: &nn::Path, input: i64, output: i64, stride: i64, norm: NormSpec) -> ConvNormAct {
     let conv = ConvSpec::new(input, output, 1).stride(stride);
-    ConvNormAct::new(&scope.sub("0"), Some((&scope.sub("1"), norm)), conv, Act::None)
+    ConvNormAct::new(&path.at("0"), Some((&path.at("1"), norm)), conv, Act::None)
 }

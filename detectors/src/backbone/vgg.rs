@@ -2,10 +2,9 @@
 
 use super::{Backbone, FeatureInfo};
 use crate::Error;
-use crate::layers::{Act, ConvNormAct, ConvSpec};
-use crate::params::Scope;
+use crate::layers::{Act, ConvNormAct, ConvSpec, PathExt, chain, layers};
 use crate::spec::{Form, VggReduction, VggSpec};
-use tch::{Kind, Tensor};
+use tch::{Tensor, nn};
 
 /// Width and number of convolutions of the five blocks.
 const BLOCKS: [(i64, usize); 5] = [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)];
@@ -22,8 +21,8 @@ pub struct Vgg {
 
 impl Vgg {
     /// Builds the network with Caffe's layer names: `conv1_1.conv.weight`, …, `fc7.conv.bias`.
-    pub fn new(scope: &Scope, spec: &VggSpec) -> Self {
-        let unit = |name: &str, conv: ConvSpec| ConvNormAct::unit(&scope.sub(name), conv, None, Act::Relu);
+    pub fn new(path: &nn::Path, spec: &VggSpec) -> Self {
+        let unit = |name: &str, conv: ConvSpec| ConvNormAct::unit(&path.at(name), conv, None, Act::Relu);
         let mut input = 3;
         let blocks = (1..)
             .zip(BLOCKS)
@@ -64,24 +63,17 @@ impl Backbone for Vgg {
         &self.info
     }
 
-    fn features(&self, x: &Tensor) -> Result<Vec<Tensor>, Error> {
+    fn features_t(&self, x: &Tensor, train: bool) -> Result<Vec<Tensor>, Error> {
         let mut x = x.shallow_clone();
         let mut features = Vec::with_capacity(6);
         for (block, convs) in self.blocks.iter().enumerate() {
-            for conv in convs {
-                x = conv.forward(&x)?;
-            }
+            x = chain(convs, &x, train)?;
             features.push(x.shallow_clone());
             x = self.pool(&x, block)?;
         }
-        for conv in &self.fully {
-            x = conv.forward(&x)?;
-        }
-        features.push(x);
+        features.push(chain(&self.fully, &x, train)?);
         Ok(features)
     }
-
-    fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.blocks.iter_mut().flatten().chain(&mut self.fully).try_for_each(|c| c.optimize(kind))
-    }
 }
+
+layers!(Vgg { blocks, fully });

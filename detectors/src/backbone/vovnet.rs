@@ -1,50 +1,48 @@
-//! VoVNet V1 (arXiv 1904.09730) and V2 (arXiv 1911.06667), in the PyTorch and the Caffe form (spec/vovnet.md).
+//! VoVNet V1 (arXiv 1904.09730) and V2 (arXiv 1911.06667), in the forms of its references (spec/vovnet.md).
 
 use super::{Backbone, FeatureInfo, pyramid};
 use crate::Error;
-use crate::layers::{Act, ConvNormAct, ConvSpec};
-use crate::params::Scope;
+use crate::layers::{Act, ConvNormAct, ConvSpec, PathExt, add, global_mean, layers, module};
 use crate::spec::{Ese as EseSpec, Form, NormSpec, VovnetSpec};
-use tch::{Kind, Tensor};
+use tch::{Tensor, nn};
 
 /// The backbone: a stem of three convolutions and four stages of one-shot aggregation modules.
 #[derive(Debug)]
 pub struct Vovnet {
     stem: Vec<Conv3x3>,
-    /// The Caffe form pools behind its stem, whose third convolution has stride 1.
-    pool_after_stem: bool,
+    form: Form,
     stages: Vec<Vec<Osa>>,
     info: Vec<FeatureInfo>,
 }
 
 impl Vovnet {
     /// Builds the network; parameter names are those of the reference.
-    pub fn new(scope: &Scope, spec: &VovnetSpec) -> Self {
-        let caffe = spec.form == Form::Caffe;
+    pub fn new(path: &nn::Path, spec: &VovnetSpec) -> Self {
         let [c1, c2, c3] = spec.stem;
-        let last_stride = if caffe { 1 } else { 2 };
+        let (last_stride, stem_stride) = if spec.form == Form::Pytorch { (2, 4) } else { (1, 2) };
         let stem = [(3, c1, 2), (c1, c2, 1), (c2, c3, last_stride)];
         let stem = (1..)
             .zip(stem)
             .map(|(i, (input, output, stride))| {
                 let kind = if spec.depthwise && i > 1 { Unit::Depthwise } else { Unit::Plain };
                 let conv = ConvSpec::new(input, output, 3).stride(stride);
-                Conv3x3::new(&scope.sub("stem"), &format!("stem_{i}"), conv, kind, spec.norm)
+                Conv3x3::new(&path.at("stem"), &format!("stem_{i}"), conv, kind, spec.norm)
             })
             .collect();
         let mut input = c3;
         let stages = (0..4)
             .map(|s| {
-                let stage = scope.sub(&format!("stage{}", s + 2));
+                let stage = path.at(&format!("stage{}", s + 2));
                 let count = spec.blocks[s];
                 let blocks = (1..=count).map(|b| {
-                    let osa = OsaShape {
-                        input: if b == 1 { input } else { spec.stage_out[s] },
-                        width: spec.stage_conv[s],
-                        output: spec.stage_out[s],
-                        ese: spec.ese == EseSpec::Every || spec.ese == EseSpec::Last && b == count,
-                        identity: !caffe && b > 1,
+                    let (input, output) = (if b == 1 { input } else { spec.stage_out[s] }, spec.stage_out[s]);
+                    let identity = match spec.form {
+                        Form::Pytorch => b > 1,
+                        Form::Caffe => false,
+                        Form::Toolbox => input == output,
                     };
+                    let ese = spec.ese == EseSpec::Every || spec.ese == EseSpec::Last && b == count;
+                    let osa = OsaShape { input, width: spec.stage_conv[s], output, ese, identity };
                     Osa::new(&stage, &format!("OSA{}_{b}", s + 2), osa, spec)
                 });
                 let blocks = blocks.collect();
@@ -52,8 +50,7 @@ impl Vovnet {
                 blocks
             })
             .collect();
-        let stem_stride = if caffe { 2 } else { 4 };
-        Self { stem, pool_after_stem: caffe, stages, info: pyramid(c3, stem_stride, spec.stage_out) }
+        Self { stem, form: spec.form, stages, info: pyramid(c3, stem_stride, spec.stage_out) }
     }
 }
 
@@ -62,30 +59,27 @@ impl Backbone for Vovnet {
         &self.info
     }
 
-    fn features(&self, x: &Tensor) -> Result<Vec<Tensor>, Error> {
-        let mut x = x.shallow_clone();
-        for conv in &self.stem {
-            x = conv.forward(&x)?;
-        }
+    fn features_t(&self, x: &Tensor, train: bool) -> Result<Vec<Tensor>, Error> {
+        let stem = |x: Tensor, conv: &Conv3x3| conv.try_forward_t(&x, train);
+        let mut x = self.stem.iter().try_fold(x.shallow_clone(), stem)?;
         let mut features = vec![x.shallow_clone()];
+        // Ceil mode without padding is not floor mode with padding 1: same size on even maps, other values.
+        let (padding, ceil) = if self.form == Form::Toolbox { (1, false) } else { (0, true) };
         for (s, stage) in self.stages.iter().enumerate() {
-            if s > 0 || self.pool_after_stem {
-                // Ceil mode without padding is not floor mode with padding 1: same size on even maps, other values.
-                x = x.f_max_pool2d([3, 3], [2, 2], [0, 0], [1, 1], true)?;
+            // The PyTorch form's stem has stride 4 already.
+            if s > 0 || self.form != Form::Pytorch {
+                x = x.f_max_pool2d([3, 3], [2, 2], [padding; 2], [1, 1], ceil)?;
             }
             for osa in stage {
-                x = osa.forward(&x)?;
+                x = osa.try_forward_t(&x, train)?;
             }
             features.push(x.shallow_clone());
         }
         Ok(features)
     }
-
-    fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.stem.iter_mut().try_for_each(|c| c.optimize(kind))?;
-        self.stages.iter_mut().flatten().try_for_each(|osa| osa.optimize(kind))
-    }
 }
+
+layers!(Vovnet { stem, stages });
 
 /// What the 3x3 convolution of a layer is made of.
 #[derive(Debug, Clone, Copy)]
@@ -109,10 +103,10 @@ impl Conv3x3 {
     /// Keys are `{name}/conv`, `{name}/norm`, or `{name}/dw_conv3x3`, `{name}/pw_conv1x1`, `{name}/pw_norm`, or
     /// `{name}/reduce_conv`, `{name}/reduce_norm` in front of the first two: the slash belongs to the name, it does not
     /// open a level.
-    fn new(scope: &Scope, name: &str, spec: ConvSpec, kind: Unit, norm: NormSpec) -> Self {
-        let part = |suffix: &str| scope.sub(&format!("{name}/{suffix}"));
+    fn new(path: &nn::Path, name: &str, spec: ConvSpec, kind: Unit, norm: NormSpec) -> Self {
+        let part = |suffix: &str| path.at(&format!("{name}/{suffix}"));
         match kind {
-            Unit::Plain => Self { first: None, conv: unit(scope, name, spec, norm) },
+            Unit::Plain => Self { first: None, conv: unit(path, name, spec, norm) },
             Unit::Depthwise => {
                 // The stride sits on the depthwise half, which has as many outputs as inputs.
                 let dw = ConvSpec::new(spec.input, spec.input, 3).stride(spec.stride).depthwise();
@@ -123,28 +117,25 @@ impl Conv3x3 {
             }
             Unit::Bottleneck(width) => {
                 let reduce = ConvSpec::new(spec.input, width, 1);
-                let norm_scope = part("reduce_norm");
-                let reduce = ConvNormAct::new(&part("reduce_conv"), Some((&norm_scope, norm)), reduce, Act::Relu);
-                Self { first: Some(reduce), conv: unit(scope, name, ConvSpec { input: width, ..spec }, norm) }
+                let norm_path = part("reduce_norm");
+                let reduce = ConvNormAct::new(&part("reduce_conv"), Some((&norm_path, norm)), reduce, Act::Relu);
+                Self { first: Some(reduce), conv: unit(path, name, ConvSpec { input: width, ..spec }, norm) }
             }
         }
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
+    fn try_forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor, Error> {
         match &self.first {
-            Some(first) => self.conv.forward(&first.forward(x)?),
-            None => self.conv.forward(x),
+            Some(first) => self.conv.try_forward_t(&first.try_forward_t(x, train)?, train),
+            None => self.conv.try_forward_t(x, train),
         }
-    }
-
-    fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.first.iter_mut().try_for_each(|c| c.optimize(kind))?;
-        self.conv.optimize(kind)
     }
 }
 
-fn unit(scope: &Scope, name: &str, spec: ConvSpec, norm: NormSpec) -> ConvNormAct {
-    let part = |suffix: &str| scope.sub(&format!("{name}/{suffix}"));
+module!(Conv3x3 { first, conv });
+
+fn unit(path: &nn::Path, name: &str, spec: ConvSpec, norm: NormSpec) -> ConvNormAct {
+    let part = |suffix: &str| path.at(&format!("{name}/{suffix}"));
     ConvNormAct::new(&part("conv"), Some((&part("norm"), norm)), spec, Act::Relu)
 }
 
@@ -168,12 +159,12 @@ struct Osa {
 }
 
 impl Osa {
-    fn new(stage: &Scope, name: &str, shape: OsaShape, spec: &VovnetSpec) -> Self {
-        let scope = stage.sub(name);
+    fn new(stage: &nn::Path, name: &str, shape: OsaShape, spec: &VovnetSpec) -> Self {
+        let path = stage.at(name);
         let OsaShape { input, width, output, .. } = shape;
         let reduction = (spec.depthwise && input != width).then(|| {
             let conv = ConvSpec::new(input, width, 1);
-            unit(&scope.sub("conv_reduction"), &format!("{name}_reduction_0"), conv, spec.norm)
+            unit(&path.at("conv_reduction"), &format!("{name}_reduction_0"), conv, spec.norm)
         });
         let first = if reduction.is_some() { width } else { input };
         let kind = match (spec.depthwise, spec.bottleneck) {
@@ -184,43 +175,35 @@ impl Osa {
         let layers = (0..spec.layers)
             .map(|i| {
                 let conv = ConvSpec::new(if i == 0 { first } else { width }, width, 3);
-                Conv3x3::new(&scope.sub(&format!("layers.{i}")), &format!("{name}_{i}"), conv, kind, spec.norm)
+                Conv3x3::new(&path.at(&format!("layers.{i}")), &format!("{name}_{i}"), conv, kind, spec.norm)
             })
             .collect();
         let gathered = input + spec.layers as i64 * width;
         let concat = ConvSpec::new(gathered, output, 1);
-        let concat = unit(&scope.sub("concat"), &format!("{name}_concat"), concat, spec.norm);
-        let ese = shape.ese.then(|| Ese::new(&scope.sub("ese"), output));
+        let concat = unit(&path.at("concat"), &format!("{name}_concat"), concat, spec.norm);
+        let ese = shape.ese.then(|| Ese::new(&path.at("ese"), output));
         Self { reduction, layers, concat, ese, identity: shape.identity }
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
+    fn try_forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor, Error> {
         let mut gathered = vec![x.shallow_clone()];
         let mut last = match &self.reduction {
-            Some(reduction) => reduction.forward(x)?,
+            Some(reduction) => reduction.try_forward_t(x, train)?,
             None => x.shallow_clone(),
         };
         for layer in &self.layers {
-            last = layer.forward(&last)?;
+            last = layer.try_forward_t(&last, train)?;
             gathered.push(last.shallow_clone());
         }
-        let mut y = self.concat.forward(&Tensor::f_cat(&gathered, 1)?)?;
+        let mut y = self.concat.try_forward_t(&Tensor::f_cat(&gathered, 1)?, train)?;
         if let Some(ese) = &self.ese {
-            y = ese.forward(&y)?;
+            y = ese.try_forward_t(&y, train)?;
         }
-        if self.identity {
-            y = y.f_add_(x)?;
-        }
-        Ok(y)
-    }
-
-    fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.reduction.iter_mut().try_for_each(|c| c.optimize(kind))?;
-        self.layers.iter_mut().try_for_each(|c| c.optimize(kind))?;
-        self.concat.optimize(kind)?;
-        self.ese.iter_mut().try_for_each(|e| e.fc.optimize(kind))
+        if self.identity { add(y, x) } else { Ok(y) }
     }
 }
+
+module!(Osa { reduction, layers, concat, ese });
 
 /// Effective squeeze-and-excitation: one 1x1 convolution on the pooled map, hard sigmoid, product.
 #[derive(Debug)]
@@ -229,13 +212,14 @@ struct Ese {
 }
 
 impl Ese {
-    fn new(scope: &Scope, channels: i64) -> Self {
+    fn new(path: &nn::Path, channels: i64) -> Self {
         let conv = ConvSpec::new(channels, channels, 1).bias();
-        Self { fc: ConvNormAct::new(&scope.sub("fc"), None, conv, Act::None) }
+        Self { fc: ConvNormAct::new(&path.at("fc"), None, conv, Act::Hardsigmoid) }
     }
 
-    fn forward(&self, y: &Tensor) -> Result<Tensor, Error> {
-        let pooled = y.f_mean_dim([2i64, 3].as_slice(), true, y.kind())?;
-        Ok(y.f_mul(&self.fc.forward(&pooled)?.f_hardsigmoid()?)?)
+    fn try_forward_t(&self, y: &Tensor, train: bool) -> Result<Tensor, Error> {
+        Ok(y.f_mul(&self.fc.try_forward_t(&global_mean(y)?, train)?)?)
     }
 }
+
+module!(Ese { fc });

@@ -1,15 +1,25 @@
-//! The layers that every network is made of. One layer has two lives: trainable, and folded for inference.
+//! The layers that every network is made of, on tch's `nn`.
+//!
+//! A layer has two lives: trainable, on autograd, and planned for inference, with its norm folded and its weight in the
+//! layout and precision of the engine. [`Layers::visit`] reaches every layer of a network, in the order in which it was
+//! built: listing, freezing, folding and counting are visitors, and no network writes any of them itself.
 
-pub(crate) mod count;
+mod conv;
+pub(crate) mod init;
+mod linear;
 mod norm;
+mod path;
+mod tally;
 
+pub use conv::{ConvNormAct, ConvSpec};
+pub use init::{Fan, InitRule};
+pub use linear::Linear;
 pub use norm::{L2Norm, NormRelu};
+pub use path::PathExt;
+pub use tally::{Tally, Work};
 
 use crate::Error;
-use crate::params::{Init, Scope};
-use crate::spec::{NormKind, NormSpec};
-use norm::Norm;
-use tch::{Kind, Tensor};
+use tch::{Kind, Tensor, nn};
 
 /// What follows a convolution and its normalisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +37,8 @@ pub enum Act {
 }
 
 impl Act {
+    /// In place: what stands before an activation (a convolution, a norm, a sum) does not need its output for the
+    /// backward pass.
     fn apply(self, mut x: Tensor) -> Result<Tensor, Error> {
         Ok(match self {
             Self::None => x,
@@ -38,205 +50,131 @@ impl Act {
     }
 }
 
-/// Shape and place of a convolution.
-#[derive(Debug, Clone, Copy)]
-pub struct ConvSpec {
-    /// Input channels.
-    pub input: i64,
-    /// Output channels.
-    pub output: i64,
-    /// Side of the square kernel.
-    pub kernel: i64,
-    /// Stride.
-    pub stride: i64,
-    /// Zeros around the input.
-    pub padding: i64,
-    /// Distance between the taps of the kernel.
-    pub dilation: i64,
-    /// Groups.
-    pub groups: i64,
-    /// Whether there is a bias.
-    pub bias: bool,
-    /// A transposed convolution, whose weight is `[input, output, kernel, kernel]`.
-    pub transposed: bool,
-}
-
-impl ConvSpec {
-    /// A convolution with stride 1, one group and no bias; padding keeps the size.
-    pub const fn new(input: i64, output: i64, kernel: i64) -> Self {
-        let padding = kernel / 2;
-        Self { input, output, kernel, stride: 1, padding, dilation: 1, groups: 1, bias: false, transposed: false }
-    }
-
-    /// A transposed 2x2 convolution that doubles the sides, without bias.
-    pub const fn upsample(input: i64, output: i64) -> Self {
-        Self { stride: 2, padding: 0, transposed: true, ..Self::new(input, output, 2) }
-    }
-
-    /// With this much padding.
-    pub const fn padding(self, padding: i64) -> Self {
-        Self { padding, ..self }
-    }
-
-    /// With this dilation, and the padding that keeps the size.
-    pub const fn dilation(self, dilation: i64) -> Self {
-        Self { dilation, padding: dilation * (self.kernel / 2), ..self }
-    }
-
-    /// With this stride.
-    pub const fn stride(self, stride: i64) -> Self {
-        Self { stride, ..self }
-    }
-
-    /// One group per channel.
-    pub const fn depthwise(self) -> Self {
-        Self { groups: self.output, ..self }
-    }
-
-    /// With a bias.
-    pub const fn bias(self) -> Self {
-        Self { bias: true, ..self }
-    }
-}
-
-/// Convolution, normalisation, activation.
-///
-/// [`ConvNormAct::optimize`] takes it from its trainable life into its inference life: normalisation folded into the
-/// weight, weight in channels_last order and in the precision of the engine.
+/// One named tensor of a model.
 #[derive(Debug)]
-pub struct ConvNormAct {
-    spec: ConvSpec,
-    weight: Tensor,
-    bias: Option<Tensor>,
-    norm: Option<Norm>,
-    act: Act,
+pub struct Parameter {
+    /// Dotted path, equal to the canonical state_dict key.
+    pub name: String,
+    /// The variable, shared with the layer and the [`nn::VarStore`].
+    pub tensor: Tensor,
+    /// Whether training may change it by its gradient; running statistics and frozen norms are buffers.
+    pub trainable: bool,
+    /// How it starts in a fresh network.
+    pub init: nn::Init,
 }
 
-impl ConvNormAct {
-    /// Builds the layer: the convolution's parameters in `conv`, the normalisation's in the given scope.
-    pub fn new(conv: &Scope, norm: Option<(&Scope, NormSpec)>, spec: ConvSpec, act: Act) -> Self {
-        let merged = norm.is_some_and(|(_, norm)| norm.kind == NormKind::Merged);
-        let (norm, spec) = if merged { (None, spec.bias()) } else { (norm, spec) };
-        let (rows, columns) = if spec.transposed { (spec.input, spec.output) } else { (spec.output, spec.input) };
-        let shape = [rows, columns / spec.groups, spec.kernel, spec.kernel];
-        let weight = conv.param("weight", &shape, Init::Kaiming);
-        let bias = spec.bias.then(|| conv.param("bias", &[spec.output], Init::Zeros));
-        let norm = norm.map(|(scope, norm)| Norm::new(scope, norm, spec.output));
-        Self { spec, weight, bias, norm, act }
-    }
+/// A layer with parameters of its own.
+pub trait Layer {
+    /// Dotted name of its place in the network.
+    fn name(&self) -> &str;
 
-    /// A convolution `{scope}.conv` without a bias, its norm `{scope}.norm`, and `act`; without a norm, it has a bias.
-    pub fn unit(scope: &Scope, spec: ConvSpec, norm: Option<NormSpec>, act: Act) -> Self {
-        let spec = ConvSpec { bias: norm.is_none(), ..spec };
-        let norm_scope = scope.sub("norm");
-        Self::new(&scope.sub("conv"), norm.map(|n| (&norm_scope, n)), spec, act)
-    }
+    /// Its parameters and buffers in the order in which they were built.
+    fn parameters(&self) -> Vec<Parameter>;
 
-    /// `[N, C, H, W]` to `[N, O, H', W']`.
+    /// Takes the layer from its trainable life to its inference life in `kind`: norm folded, weight laid out.
     ///
     /// # Errors
-    /// libtorch's message when the channels do not fit.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        if count::counting() {
-            return self.count(x);
-        }
-        let ConvSpec { stride, padding, dilation, groups, .. } = self.spec;
-        let (bias, stride, padding, dilation) = (self.bias.as_ref(), [stride; 2], [padding; 2], [dilation; 2]);
-        let y = if self.spec.transposed {
-            x.f_conv_transpose2d(&self.weight, bias, stride, padding, [0, 0], groups, dilation)?
-        } else {
-            x.f_conv2d(&self.weight, bias, stride, padding, dilation, groups)?
-        };
-        let y = match &self.norm {
-            Some(norm) => norm.forward(&y)?,
-            None => y,
-        };
-        self.act.apply(y)
-    }
+    /// libtorch's message.
+    fn plan(&mut self, kind: Kind) -> Result<(), Error>;
 
-    /// Records the layer and answers with an empty map of the right shape.
-    fn count(&self, x: &Tensor) -> Result<Tensor, Error> {
-        let spec = &self.spec;
-        let (n, channels, h, w) = x.size4()?;
-        if channels != spec.input {
-            return Err(Error::Input(format!("a layer of {} channels is given {channels}", spec.input)));
-        }
-        let side = |s: i64| {
-            if spec.transposed {
-                (s - 1) * spec.stride - 2 * spec.padding + spec.kernel
-            } else {
-                (s + 2 * spec.padding - spec.dilation * (spec.kernel - 1) - 1) / spec.stride + 1
+    /// While there is a tally, the layer records its work there and answers with an empty map of the right shape
+    /// instead of computing one.
+    fn count_into(&mut self, tally: Option<Tally>);
+}
+
+/// What is done to every layer.
+pub type Visitor<'a> = dyn FnMut(&mut dyn Layer) -> Result<(), Error> + 'a;
+
+/// Something made of layers.
+pub trait Layers {
+    /// Shows every layer to `visitor`, in building order.
+    ///
+    /// # Errors
+    /// The first error of `visitor`, which ends the visit.
+    fn visit(&mut self, visitor: &mut Visitor<'_>) -> Result<(), Error>;
+}
+
+impl<T: Layers> Layers for Vec<T> {
+    fn visit(&mut self, visitor: &mut Visitor<'_>) -> Result<(), Error> {
+        self.iter_mut().try_for_each(|part| part.visit(visitor))
+    }
+}
+
+impl<T: Layers, const N: usize> Layers for [T; N] {
+    fn visit(&mut self, visitor: &mut Visitor<'_>) -> Result<(), Error> {
+        self.iter_mut().try_for_each(|part| part.visit(visitor))
+    }
+}
+
+impl<T: Layers> Layers for Option<T> {
+    fn visit(&mut self, visitor: &mut Visitor<'_>) -> Result<(), Error> {
+        self.iter_mut().try_for_each(|part| part.visit(visitor))
+    }
+}
+
+impl<T: Layers + ?Sized> Layers for Box<T> {
+    fn visit(&mut self, visitor: &mut Visitor<'_>) -> Result<(), Error> {
+        (**self).visit(visitor)
+    }
+}
+
+impl<A: Layers, B: Layers> Layers for (A, B) {
+    fn visit(&mut self, visitor: &mut Visitor<'_>) -> Result<(), Error> {
+        self.0.visit(visitor)?;
+        self.1.visit(visitor)
+    }
+}
+
+/// Implements [`Layers`] for a struct by the fields that hold layers, in building order.
+macro_rules! layers {
+    ($type:ty { $($field:ident),+ }) => {
+        impl $crate::layers::Layers for $type {
+            fn visit(&mut self, visitor: &mut $crate::layers::Visitor<'_>) -> Result<(), $crate::Error> {
+                $($crate::layers::Layers::visit(&mut self.$field, visitor)?;)+
+                Ok(())
             }
-        };
-        let y = Tensor::f_empty([n, spec.output, side(h), side(w)], (x.kind(), x.device()))?;
-        // Every tap of every kernel meets every pixel of the smaller of the two maps once.
-        let pixels = n * if spec.transposed { h * w } else { side(h) * side(w) };
-        let macs = (self.weight.numel() as i64 * pixels) as u64;
-        count::record(&self.weight, macs, self.norm.as_ref().map_or(0, |_| y.numel() as u64));
-        Ok(y)
-    }
-
-    /// Folds the normalisation and lays the weight out for inference in `kind`. GroupNorm stays a layer of its own.
-    ///
-    /// # Errors
-    /// libtorch's message.
-    pub fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        let mut weight = self.weight.to_kind(Kind::Double);
-        let mut bias = self.bias.as_ref().map(|b| b.to_kind(Kind::Double));
-        if let Some((scale, shift)) = self.norm.as_ref().and_then(Norm::affine) {
-            weight *= scale.reshape(if self.spec.transposed { [1, -1, 1, 1] } else { [-1, 1, 1, 1] });
-            bias = Some(match bias {
-                Some(bias) => bias * scale + shift,
-                None => shift,
-            });
-            self.norm = None;
         }
-        self.weight = channels_last(&weight.f_to_kind(kind)?)?;
-        self.bias = bias.map(|b| b.f_to_kind(kind)).transpose()?;
-        self.norm.iter_mut().try_for_each(|n| n.optimize(kind))
-    }
+    };
 }
 
-/// A fully connected layer.
-#[derive(Debug)]
-pub struct Linear {
-    /// `[out, in]`.
-    pub weight: Tensor,
-    /// `[out]`.
-    pub bias: Tensor,
+/// Implements [`Layers`] and tch's [`nn::ModuleT`] for a module of one input and one output that has
+/// `try_forward_t(&self, x, train)`.
+macro_rules! module {
+    ($type:ty { $($field:ident),+ }) => {
+        $crate::layers::layers!($type { $($field),+ });
+        $crate::layers::module!($type);
+    };
+    ($type:ty) => {
+        impl tch::nn::ModuleT for $type {
+            /// # Panics
+            /// As tch's own modules do, when libtorch fails; `try_forward_t` returns the error.
+            fn forward_t(&self, x: &tch::Tensor, train: bool) -> tch::Tensor {
+                self.try_forward_t(x, train).unwrap_or_else(|error| panic!("{error}"))
+            }
+        }
+    };
 }
 
-impl Linear {
-    /// Builds the layer with parameters `weight` and `bias` in `scope`.
-    pub fn new(scope: &Scope, input: i64, output: i64) -> Self {
-        Self {
-            weight: scope.param("weight", &[output, input], Init::Kaiming),
-            bias: scope.param("bias", &[output], Init::Zeros),
-        }
-    }
+pub(crate) use {layers, module};
 
-    /// `[N, in]` to `[N, out]`.
-    ///
-    /// # Errors
-    /// libtorch's message when the width does not fit.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        if count::counting() {
-            let rows = x.size().first().copied().unwrap_or(1);
-            count::record(&self.weight, self.weight.numel() as u64 * rows as u64, 0);
-            return Ok(Tensor::f_empty([rows, self.bias.numel() as i64], (x.kind(), x.device()))?);
-        }
-        Ok(x.f_linear(&self.weight, Some(&self.bias))?)
-    }
+/// Applies modules one after the other.
+pub(crate) fn chain(modules: &[ConvNormAct], x: &Tensor, train: bool) -> Result<Tensor, Error> {
+    modules.iter().try_fold(x.shallow_clone(), |x, module| module.try_forward_t(&x, train))
+}
 
-    /// Converts to the precision of inference.
-    ///
-    /// # Errors
-    /// libtorch's message.
-    pub fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.weight = self.weight.f_to_kind(kind)?;
-        self.bias = self.bias.f_to_kind(kind)?;
-        Ok(())
-    }
+/// `y + x`, in place unless the backward pass may need `y` as it is (an activation's output).
+pub(crate) fn add(mut y: Tensor, x: &Tensor) -> Result<Tensor, Error> {
+    Ok(if y.requires_grad() { y.f_add(x)? } else { y.f_add_(x)? })
+}
+
+/// `y · x`, in place unless the backward pass needs `y` as it is.
+pub(crate) fn multiply(mut y: Tensor, x: &Tensor) -> Result<Tensor, Error> {
+    Ok(if y.requires_grad() || x.requires_grad() { y.f_mul(x)? } else { y.f_mul_(x)? })
+}
+
+/// Mean of every channel: `[N, C, H, W]` to `[N, C, 1, 1]`.
+pub(crate) fn global_mean(x: &Tensor) -> Result<Tensor, Error> {
+    Ok(x.f_mean_dim([2i64, 3].as_slice(), true, x.kind())?)
 }
 
 /// The same tensor `[N, C, H, W]` with channels last in memory: what oneDNN and cuDNN like best.
@@ -245,4 +183,10 @@ impl Linear {
 /// libtorch's message when the tensor has not four dimensions.
 pub fn channels_last(x: &Tensor) -> Result<Tensor, Error> {
     Ok(x.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
+}
+
+/// Replaces the data of a variable, for every handle to it; from then on it takes no gradient.
+fn replace(variable: &mut Tensor, data: &Tensor) {
+    let _variable = variable.set_requires_grad(false);
+    variable.set_data(data);
 }

@@ -1,10 +1,10 @@
 //! Normalisation layers.
 
-use super::count;
+use super::init::InitRule;
+use super::{Layer, Layers, Parameter, PathExt, Tally, Visitor, module, replace};
 use crate::Error;
-use crate::params::{Init, Scope};
 use crate::spec::{L2Rule, NormKind, NormSpec};
-use tch::{Kind, Tensor};
+use tch::{Kind, Tensor, nn};
 
 /// Channels that share a mean in GroupNorm come in this many groups (spec/vovnet.md §3).
 const GROUPS: i64 = 32;
@@ -12,59 +12,105 @@ const GROUPS: i64 = 32;
 /// A normalisation layer with its statistics.
 #[derive(Debug)]
 pub(super) struct Norm {
+    name: String,
     spec: NormSpec,
-    weight: Tensor,
-    bias: Tensor,
-    /// Running mean and variance; none in GroupNorm.
-    running: Option<(Tensor, Tensor)>,
+    layer: NormLayer,
+}
+
+#[derive(Debug)]
+enum NormLayer {
+    Batch(nn::BatchNorm),
+    Group(nn::GroupNorm),
 }
 
 impl Norm {
-    pub(super) fn new(scope: &Scope, spec: NormSpec, channels: i64) -> Self {
-        let shape = &[channels];
-        let affine = |name, init| match spec.kind {
-            NormKind::Frozen => scope.buffer(name, shape, init),
-            NormKind::Batch | NormKind::Group | NormKind::Merged => scope.param(name, shape, init),
+    pub(super) fn new(path: &nn::Path, spec: NormSpec, channels: i64) -> Self {
+        let layer = match spec.kind {
+            NormKind::Group => {
+                let config = nn::GroupNormConfig { eps: spec.eps, ..Default::default() };
+                NormLayer::Group(nn::group_norm(path, GROUPS, channels, config))
+            }
+            NormKind::Batch | NormKind::Frozen | NormKind::Merged => {
+                let frozen = spec.kind == NormKind::Frozen;
+                let config = nn::BatchNormConfig {
+                    eps: spec.eps,
+                    momentum: spec.momentum,
+                    affine: !frozen,
+                    // tch starts the scale uniformly in 0..1; every reference starts it at 1.
+                    ws_init: nn::Init::Const(1.0),
+                    ..Default::default()
+                };
+                let mut norm = nn::batch_norm2d(path, channels, config);
+                if frozen {
+                    norm.ws = Some(path.ones_no_train("weight", &[channels]));
+                    norm.bs = Some(path.zeros_no_train("bias", &[channels]));
+                }
+                NormLayer::Batch(norm)
+            }
         };
-        let weight = affine("weight", Init::Ones);
-        let bias = affine("bias", Init::Zeros);
-        let running = (spec.kind != NormKind::Group).then(|| {
-            (scope.buffer("running_mean", shape, Init::Zeros), scope.buffer("running_var", shape, Init::Ones))
-        });
-        Self { spec, weight, bias, running }
+        Self { name: path.name(), spec, layer }
     }
 
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        Ok(match &self.running {
+    /// The same shape; with `train`, a batch norm normalises by the batch and updates its running statistics.
+    pub(super) fn try_forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor, Error> {
+        Ok(match &self.layer {
             // libtorch sums a channels_last group naively in float32 on CPUs: 50 times the error at 200 x 304.
-            None => {
-                x.f_contiguous()?.f_group_norm(GROUPS, Some(&self.weight), Some(&self.bias), self.spec.eps, false)?
+            NormLayer::Group(g) => {
+                x.f_contiguous()?.f_group_norm(GROUPS, g.ws.as_ref(), g.bs.as_ref(), self.spec.eps, false)?
             }
-            Some((mean, var)) => x.f_batch_norm(
-                Some(&self.weight),
-                Some(&self.bias),
-                Some(mean),
-                Some(var),
-                false,
-                0.1,
+            NormLayer::Batch(b) => x.f_batch_norm(
+                b.ws.as_ref(),
+                b.bs.as_ref(),
+                Some(&b.running_mean),
+                Some(&b.running_var),
+                train && self.spec.kind == NormKind::Batch,
+                self.spec.momentum,
                 self.spec.eps,
-                false,
+                true,
             )?,
         })
     }
 
     /// The layer as `x * scale + shift`, in float64; none for GroupNorm, which depends on its input.
     pub(super) fn affine(&self) -> Option<(Tensor, Tensor)> {
-        let (mean, var) = self.running.as_ref()?;
-        let double = |t: &Tensor| t.to_kind(Kind::Double);
-        let scale = double(&self.weight) / (double(var) + self.spec.eps).sqrt();
-        let shift = double(&self.bias) - double(mean) * &scale;
+        let NormLayer::Batch(b) = &self.layer else { return None };
+        let double = |t: &Tensor| t.detach().to_kind(Kind::Double);
+        let (weight, bias) = (b.ws.as_ref().map(double)?, b.bs.as_ref().map(double)?);
+        let scale = weight / (double(&b.running_var) + self.spec.eps).sqrt();
+        let shift = bias - double(&b.running_mean) * &scale;
         Some((scale, shift))
     }
 
-    pub(super) fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        for tensor in [&mut self.weight, &mut self.bias] {
-            *tensor = tensor.f_to_kind(kind)?;
+    /// Weight, bias, running mean, running variance.
+    pub(super) fn parameters(&self) -> Vec<Parameter> {
+        let (affine, statistics) = match &self.layer {
+            NormLayer::Group(g) => ([g.ws.as_ref(), g.bs.as_ref()], [None, None]),
+            NormLayer::Batch(b) => ([b.ws.as_ref(), b.bs.as_ref()], [Some(&b.running_mean), Some(&b.running_var)]),
+        };
+        let names = ["weight", "bias", "running_mean", "running_var"];
+        let starts = [1.0, 0.0, 0.0, 1.0];
+        let tensors = affine.into_iter().chain(statistics).zip(names).zip(starts).enumerate();
+        tensors
+            .filter_map(|(i, ((tensor, name), start))| {
+                Some(Parameter {
+                    name: format!("{}.{name}", self.name),
+                    tensor: tensor?.shallow_clone(),
+                    trainable: i < 2 && self.spec.kind != NormKind::Frozen,
+                    init: nn::Init::Const(start),
+                })
+            })
+            .collect()
+    }
+
+    /// Converts scale and shift; running statistics keep their precision.
+    pub(super) fn plan(&mut self, kind: Kind) -> Result<(), Error> {
+        let (weight, bias) = match &mut self.layer {
+            NormLayer::Group(g) => (&mut g.ws, &mut g.bs),
+            NormLayer::Batch(b) => (&mut b.ws, &mut b.bs),
+        };
+        for tensor in weight.iter_mut().chain(bias) {
+            let data = tensor.f_detach()?.f_to_kind(kind)?;
+            replace(tensor, &data);
         }
         Ok(())
     }
@@ -74,52 +120,78 @@ impl Norm {
 #[derive(Debug)]
 pub struct NormRelu {
     norm: Norm,
+    tally: Option<Tally>,
 }
 
 impl NormRelu {
-    /// Builds the layer with the norm's parameters in `scope`.
-    pub fn new(scope: &Scope, spec: NormSpec, channels: i64) -> Self {
-        Self { norm: Norm::new(scope, spec, channels) }
+    /// Builds the layer with the norm's parameters at `path`.
+    pub fn new(path: &nn::Path, spec: NormSpec, channels: i64) -> Self {
+        Self { norm: Norm::new(path, spec, channels), tally: None }
     }
 
     /// `[N, C, H, W]` to the same shape.
     ///
     /// # Errors
     /// libtorch's message when the channels do not fit.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        count::norm(&self.norm.weight, x);
-        Ok(self.norm.forward(x)?.f_relu_()?)
+    pub fn try_forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor, Error> {
+        if let Some(tally) = &self.tally {
+            tally.add(&self.norm.name, 0, x.numel() as u64);
+        }
+        Ok(self.norm.try_forward_t(x, train)?.f_relu_()?)
+    }
+}
+
+module!(NormRelu);
+
+impl Layers for NormRelu {
+    fn visit(&mut self, visitor: &mut Visitor<'_>) -> Result<(), Error> {
+        visitor(self)
+    }
+}
+
+impl Layer for NormRelu {
+    fn name(&self) -> &str {
+        &self.norm.name
     }
 
-    /// Converts to the precision of inference. Running statistics stay float32.
-    ///
-    /// # Errors
-    /// libtorch's message.
-    pub fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.norm.optimize(kind)
+    fn parameters(&self) -> Vec<Parameter> {
+        self.norm.parameters()
+    }
+
+    fn plan(&mut self, kind: Kind) -> Result<(), Error> {
+        self.norm.plan(kind)
+    }
+
+    fn count_into(&mut self, tally: Option<Tally>) {
+        self.tally = tally;
     }
 }
 
 /// L2 normalisation over the channels of every pixel, with a learned scale per channel (ParseNet, arXiv 1506.04579).
 #[derive(Debug)]
 pub struct L2Norm {
+    name: String,
     /// `[C]`.
     weight: Tensor,
     rule: L2Rule,
+    initial: f64,
 }
 
 impl L2Norm {
-    /// Builds the layer with parameter `weight` in `scope`; training starts from `initial`.
-    pub fn new(scope: &Scope, channels: i64, rule: L2Rule, initial: f64) -> Self {
-        Self { weight: scope.param("weight", &[channels], Init::Fill(initial)), rule }
+    /// Builds the layer with parameter `weight` at `path`; training starts from `initial`.
+    pub fn new(path: &nn::Path, channels: i64, rule: L2Rule, initial: f64) -> Self {
+        let weight = path.var("weight", &[channels], nn::Init::Const(0.0));
+        Self { name: path.name(), weight, rule, initial }
     }
 
     /// `[N, C, H, W]` to the same shape.
     ///
     /// # Errors
     /// libtorch's message when the channels do not fit.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        let squares = x.f_square()?.f_sum_dim_intlist([1i64].as_slice(), true, Kind::Float)?;
+    pub fn try_forward_t(&self, x: &Tensor, _train: bool) -> Result<Tensor, Error> {
+        // The sum of many squares needs more digits than a 16-bit float has.
+        let kind = if x.kind() == Kind::Double { Kind::Double } else { Kind::Float };
+        let squares = x.f_square()?.f_sum_dim_intlist([1i64].as_slice(), true, kind)?;
         let norm = match self.rule {
             L2Rule::Inside(eps) => (squares + eps).f_sqrt()?,
             L2Rule::Outside(eps) => squares.f_sqrt()? + eps,
@@ -128,13 +200,36 @@ impl L2Norm {
         let weight = self.weight.f_view([1, -1, 1, 1])?;
         Ok(x.f_div(&norm.f_to_kind(x.kind())?)?.f_mul(&weight)?)
     }
+}
 
-    /// Converts to the precision of inference.
-    ///
-    /// # Errors
-    /// libtorch's message.
-    pub fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.weight = self.weight.f_to_kind(kind)?;
+module!(L2Norm);
+
+impl Layers for L2Norm {
+    fn visit(&mut self, visitor: &mut Visitor<'_>) -> Result<(), Error> {
+        visitor(self)
+    }
+}
+
+impl Layer for L2Norm {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        vec![Parameter {
+            name: format!("{}.weight", self.name),
+            tensor: self.weight.shallow_clone(),
+            trainable: true,
+            init: InitRule::Constant(self.initial).distribution(&[]),
+        }]
+    }
+
+    fn plan(&mut self, kind: Kind) -> Result<(), Error> {
+        let data = self.weight.f_detach()?.f_to_kind(kind)?;
+        replace(&mut self.weight, &data);
         Ok(())
     }
+
+    /// Its few operations are not counted (spec/refinedet.md §6).
+    fn count_into(&mut self, _tally: Option<Tally>) {}
 }

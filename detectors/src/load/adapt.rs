@@ -4,12 +4,12 @@ use super::adapt_one_stage as one_stage;
 use super::keys::Keys;
 use crate::Error;
 use crate::classifier::last_layer;
-use crate::spec::{Background, Class, MaskRcnnSpec, ModelSpec, NormKind, NormSpec, Task};
+use crate::spec::{Class, MaskRcnnSpec, ModelSpec, NormKind, NormSpec, Task};
 use vovdet_pretrained::{Checkpoint, Dtype};
 
-/// Changes `spec` to the sizes that the checkpoint has. Shapes that make no sense are left to the load report.
+/// Changes `spec` to the sizes that the checkpoint has; `keys` are based for it. Shapes that make no sense are left to
+/// the load report.
 pub(super) fn adapt(spec: &mut ModelSpec, checkpoint: &Checkpoint, keys: &Keys) -> Result<(), Error> {
-    let keys = &keys.rebased(spec);
     let shape = |name: &str| keys.index(name).map(|i| checkpoint.tensors()[i].shape.as_slice());
     let dimension = |name: &str, axis: usize| shape(name).and_then(|s| s.get(axis)).map(|&d| d as i64);
     match &mut spec.task {
@@ -101,8 +101,7 @@ fn adapt_norm(spec: &mut ModelSpec, keys: &Keys) {
 
 /// Cell anchors that maskrcnn-benchmark keeps as buffers (spec/mask_rcnn.md §3).
 fn stored_anchors(head: &MaskRcnnSpec, checkpoint: &Checkpoint, keys: &Keys) -> Result<Vec<Vec<[f32; 4]>>, Error> {
-    if head.dialect.rules().is_some_and(|rules| rules.background == Background::Last) {
-        // detectron2's are exact and follow from sizes and ratios; its own loader ignores stored ones.
+    if head.dialect.rules().is_some_and(|rules| !rules.stored_anchors) {
         return Ok(head.anchors.cells.clone());
     }
     let mut cells = Vec::new();
@@ -112,14 +111,16 @@ fn stored_anchors(head: &MaskRcnnSpec, checkpoint: &Checkpoint, keys: &Keys) -> 
         };
         let info = &checkpoint.tensors()[index];
         if info.dtype != Dtype::F32 || info.shape != [head.anchors.ratios.len(), 4] {
-            return Err(Error::Load(format!(
-                "{}: {} is {:?} {}, and [{}, 4] float32 is needed",
-                checkpoint.source(),
-                info.name,
-                info.shape,
-                info.dtype.name(),
-                head.anchors.ratios.len()
-            )));
+            return Err(Error::Content {
+                file: checkpoint.source().to_owned(),
+                reason: format!(
+                    "{} is {:?} {}, and [{}, 4] float32 is needed",
+                    info.name,
+                    info.shape,
+                    info.dtype.name(),
+                    head.anchors.ratios.len()
+                ),
+            });
         }
         let bytes = checkpoint.bytes(&info.name)?;
         let values: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect();

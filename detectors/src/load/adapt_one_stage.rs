@@ -16,7 +16,8 @@ pub(super) fn adapt(
     // A file without its prior boxes, or of another detector, which the load report will tell.
     if boxes.len() == head.priors.len() {
         for (map, theirs) in head.priors.iter_mut().zip(boxes) {
-            let read = prior_map(theirs).map_err(|why| Error::Load(format!("{}: {why}", checkpoint.source())))?;
+            let read =
+                prior_map(theirs).map_err(|reason| Error::Content { file: checkpoint.source().to_owned(), reason })?;
             *map = read;
         }
     }
@@ -79,10 +80,10 @@ pub(super) fn adapt_norms(spec: &mut ModelSpec, checkpoint: &Checkpoint, keys: &
             }
             Some(_) => {
                 let part = prefixes.join(", ");
-                return Err(Error::Load(format!(
-                    "{}: the norms of {part} have several eps, and one is known",
-                    checkpoint.source()
-                )));
+                return Err(Error::Content {
+                    file: checkpoint.source().to_owned(),
+                    reason: format!("the norms of {part} have several eps, and one is known"),
+                });
             }
             None if keys.names().any(|name| inside(name) && name.ends_with(".conv.bias")) => {
                 norm.kind = NormKind::Merged

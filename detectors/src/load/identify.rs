@@ -1,24 +1,24 @@
 //! Which known models a checkpoint fits, by names and shapes alone.
 
+use super::fill::same_but_for_ones;
 use super::keys::Keys;
-use super::{LoadOptions, adapt};
-use crate::params::ParamStore;
-use crate::spec::{Dialect, Task, model_names};
-use crate::{Model, ModelSpec};
-use tch::Device;
+use super::{LoadOptions, adapt, landmarks};
+use crate::spec::{CAFFE, Dialect, TOOLBOX, Task, model_names};
+use crate::{ModelSpec, Network};
+use tch::{Device, Kind};
 use vovdet_pretrained::Checkpoint;
-use vovdet_pretrained::naming::is_ignorable;
+use vovdet_pretrained::naming::{DETECTOR_BODY, ONE_STAGE_BODY, is_ignorable};
 
 /// Names of the known models whose parameters are exactly those of `checkpoint`; the likeliest first.
 ///
-/// Backbones come in pairs (`vovnet39`, `vovnet39_caffe`): their parameters have the same shapes, and only the file's
-/// origin tells them apart.
+/// Backbones come in groups (`vovnet39`, `vovnet39_caffe`, `vovnet39_toolbox`): their parameters have the same shapes,
+/// and only the file's origin tells them apart.
 pub fn identify(checkpoint: &Checkpoint) -> Vec<String> {
     let keys = Keys::new(checkpoint);
     fits(checkpoint, &keys, &LoadOptions::default()).map(|spec| spec.name).collect()
 }
 
-/// The first of [`identify`].
+/// The first of [`identify`], with the numbers that the file fixes.
 pub(super) fn first_fit(checkpoint: &Checkpoint, keys: &Keys, options: &LoadOptions) -> Option<ModelSpec> {
     fits(checkpoint, keys, options).next()
 }
@@ -26,19 +26,34 @@ pub(super) fn first_fit(checkpoint: &Checkpoint, keys: &Keys, options: &LoadOpti
 fn fits(checkpoint: &Checkpoint, keys: &Keys, options: &LoadOptions) -> impl Iterator<Item = ModelSpec> {
     let family = Family::of(keys);
     let dialect = options.dialect.or(keys.dialect());
-    // FPNLite and the GN form are read from the shapes anyway, so a name is told by what the shapes turned out to be.
+    let keys = keys.based_at(family.body());
+    let names = candidates(&keys, dialect).into_iter().filter(move |name| family.holds(name));
+    names.filter_map(move |name| {
+        let named = ModelSpec::named(&name, dialect).ok()?;
+        if !landmarks::may_be(&named.backbone, family.body(), checkpoint, &keys) {
+            return None;
+        }
+        // FPNLite and the GN form are read from the shapes anyway: a name fits when reading them changed nothing.
+        let mut spec = named.clone();
+        adapt::adapt(&mut spec, checkpoint, &keys).ok()?;
+        (same_form(&named, &spec) && same_shapes(&spec, checkpoint, &keys)).then_some(spec)
+    })
+}
+
+/// Model names of the topology that the file's naming belongs to.
+fn candidates(keys: &Keys, dialect: Option<Dialect>) -> Vec<String> {
     let mut names = model_names();
+    if keys.is_toolbox() {
+        names.retain(|name| name.contains(TOOLBOX));
+        return names;
+    }
+    names.retain(|name| !name.contains(TOOLBOX));
     if dialect == Some(Dialect::Caffe) {
         // The plain name stands for the PyTorch form, which the file is not.
-        let twins: Vec<String> = names.iter().filter_map(|n| n.strip_suffix("_caffe").map(String::from)).collect();
+        let twins: Vec<String> = names.iter().filter_map(|n| n.strip_suffix(CAFFE).map(String::from)).collect();
         names.retain(|name| !twins.contains(name));
     }
-    names.into_iter().filter(move |name| family.holds(name)).filter_map(move |name| {
-        let named = ModelSpec::named(&name, dialect).ok()?;
-        let mut spec = named.clone();
-        adapt::adapt(&mut spec, checkpoint, keys).ok()?;
-        (same_form(&named, &spec) && same_shapes(&spec, checkpoint, keys)).then_some(spec)
-    })
+    names
 }
 
 /// What kind of model a file holds, as its keys tell.
@@ -60,6 +75,15 @@ impl Family {
             () if any("arm.") => Self::RefineDet,
             () if any("loc.") => Self::OneStep,
             () => Self::Backbone,
+        }
+    }
+
+    /// Prefix of the backbone's names in our networks of this kind.
+    fn body(self) -> &'static str {
+        match self {
+            Self::MaskRcnn | Self::FasterRcnn => DETECTOR_BODY,
+            Self::RefineDet | Self::OneStep => ONE_STAGE_BODY,
+            Self::Backbone => "",
         }
     }
 
@@ -86,19 +110,15 @@ fn same_form(named: &ModelSpec, read: &ModelSpec) -> bool {
 }
 
 fn same_shapes(spec: &ModelSpec, checkpoint: &Checkpoint, keys: &Keys) -> bool {
-    let store = ParamStore::new(Device::Cpu);
-    if Model::build(&store.root(), spec, Device::Cpu).is_err() {
-        return false;
-    }
-    let parameters = store.into_parameters();
     let wanted = checkpoint.tensors().iter().enumerate().filter(|(index, info)| {
         is_ignorable(&info.name).is_none() && keys.canonical(*index).is_none_or(|name| is_ignorable(name).is_none())
     });
-    parameters.len() == wanted.count()
-        && parameters.iter().all(|p| {
+    let Ok(network) = Network::build(spec, Device::Cpu, Kind::Float) else { return false };
+    network.parameters().len() == wanted.count()
+        && network.parameters().iter().all(|p| {
             keys.index(&p.name).is_some_and(|index| {
                 let shape: Vec<i64> = checkpoint.tensors()[index].shape.iter().map(|&d| d as i64).collect();
-                super::same_but_for_ones(&shape, &p.tensor.size())
+                same_but_for_ones(&shape, &p.tensor.size())
             })
         })
 }

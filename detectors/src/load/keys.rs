@@ -2,7 +2,8 @@
 
 use crate::ModelSpec;
 use crate::spec::{Dialect, Task};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use vovdet_pretrained::Checkpoint;
 use vovdet_pretrained::naming::{DETECTOR_BODY, Naming, ONE_STAGE_BODY, rebase_body};
 
@@ -14,7 +15,7 @@ pub(super) struct Keys {
     renamed: bool,
     /// Per tensor of the file; none where the naming does not know the key.
     canonical: Vec<Option<String>>,
-    index: HashMap<String, usize>,
+    index: BTreeMap<String, usize>,
 }
 
 impl Keys {
@@ -36,11 +37,15 @@ impl Keys {
 
     /// The same for a model that is a detector or a bare backbone, whichever of the two the file is.
     pub(super) fn rebased(&self, spec: &ModelSpec) -> Self {
-        let prefix = match spec.task {
+        self.based_at(match spec.task {
             Task::Classify { .. } => "",
             Task::MaskRcnn(_) => DETECTOR_BODY,
             Task::OneStage(_) => ONE_STAGE_BODY,
-        };
+        })
+    }
+
+    /// The same with the names of the backbone under `prefix`.
+    pub(super) fn based_at(&self, prefix: &str) -> Self {
         let known: Vec<&str> = self.canonical.iter().flatten().map(String::as_str).collect();
         let mut rebased = rebase_body(&known, prefix).into_iter();
         let canonical = self.canonical.iter().map(|name| name.as_ref().and_then(|_| rebased.next().flatten()));
@@ -54,7 +59,7 @@ impl Keys {
     /// The dialect that a detector's keys speak; none for a bare backbone, whose keys are the same everywhere but in
     /// Caffe, where the network behind them is another one (spec/vovnet.md §2.2).
     pub(super) fn dialect(&self) -> Option<Dialect> {
-        let any = |prefixes: &[&str]| self.index.keys().any(|k| prefixes.iter().any(|p| k.starts_with(p)));
+        let any = |prefixes: &[&str]| prefixes.iter().any(|prefix| self.any_below(prefix));
         let two_stage = any(&["rpn.", "roi_heads."]);
         // A one-stage detector under our own names follows the spec that it came with.
         let one_stage = self.renamed && any(&["arm.", "loc."]);
@@ -72,7 +77,18 @@ impl Keys {
         self.canonical[index].as_deref()
     }
 
-    /// All canonical names.
+    /// Whether there is a name that starts with `prefix`.
+    pub(super) fn any_below(&self, prefix: &str) -> bool {
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        self.index.range::<str, _>(from).next().is_some_and(|(name, _)| name.starts_with(prefix))
+    }
+
+    /// Whether the file is vision-toolbox's, whose VoVNets are of another form than the others'.
+    pub(super) fn is_toolbox(&self) -> bool {
+        self.naming == Some(Naming::VisionToolbox)
+    }
+
+    /// All canonical names, sorted.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.index.keys().map(String::as_str)
     }

@@ -1,7 +1,7 @@
 //! What a load did, and what it could not do.
 
 use super::keys::Keys;
-use crate::{Error, ModelSpec};
+use crate::ModelSpec;
 use serde::Serialize;
 use std::fmt;
 use vovdet_pretrained::Checkpoint;
@@ -35,6 +35,8 @@ pub struct Mismatch {
 /// What became of every parameter and every tensor.
 #[derive(Debug, Clone, Serialize)]
 pub struct LoadReport {
+    /// Where the checkpoint came from.
+    pub source: String,
     /// Name of the model.
     pub model: String,
     /// Dialect of a detector.
@@ -51,35 +53,38 @@ pub struct LoadReport {
     pub mismatched: Vec<Mismatch>,
     /// Tensors left out on purpose, and why.
     pub ignored: Vec<(String, &'static str)>,
+    /// Known models that the checkpoint fits, when it does not fit this one; the likeliest first.
+    pub fits: Vec<String>,
 }
 
 impl LoadReport {
-    pub(super) fn new(spec: &ModelSpec, naming: Option<Naming>) -> Self {
+    pub(super) fn new(source: &str, spec: &ModelSpec, naming: Option<Naming>) -> Self {
         Self {
+            source: source.to_owned(),
             model: spec.name.clone(),
-            dialect: spec.dialect().map(super::Dialect::name),
+            dialect: spec.dialect().map(crate::spec::Dialect::name),
             naming,
             applied: 0,
             missing: Vec::new(),
             unexpected: Vec::new(),
             mismatched: Vec::new(),
             ignored: Vec::new(),
+            fits: Vec::new(),
         }
     }
 
-    pub(super) fn add_missing(&mut self, name: &str, allowed: bool, keys: &Keys) {
-        // Suggestions cost milliseconds each, and nobody reads hundreds.
-        let near = (self.missing.len() < SHOWN).then(|| closest(name, keys.names())).flatten().map(String::from);
-        self.missing.push(Missing { name: name.into(), allowed, near });
+    pub(super) fn add_missing(&mut self, name: &str, allowed: bool) {
+        self.missing.push(Missing { name: name.into(), allowed, near: None });
     }
 
     pub(super) fn add_mismatch(&mut self, name: &str, model: &[i64], checkpoint: &[i64]) {
         self.mismatched.push(Mismatch { name: name.into(), model: model.into(), checkpoint: checkpoint.into() });
     }
 
-    /// Sorts what was not used into ignored and unexpected.
-    pub(super) fn add_rest(&mut self, checkpoint: &Checkpoint, keys: &Keys, used: &[bool]) {
-        let whole = Keys::new(checkpoint);
+    /// Sorts what was not used into ignored and unexpected, and suggests unexpected names for missing ones. `whole` are
+    /// the names of the file, `keys` those of the part that was loaded.
+    pub(super) fn add_rest(&mut self, checkpoint: &Checkpoint, whole: &Keys, keys: &Keys, used: &[bool]) {
+        let mut unexpected = Vec::new();
         for (index, info) in checkpoint.tensors().iter().enumerate().filter(|(i, _)| !used[*i]) {
             let canonical = whole.canonical(index);
             let reason = is_ignorable(&info.name).or_else(|| canonical.and_then(is_ignorable));
@@ -87,9 +92,21 @@ impl LoadReport {
             let elsewhere = canonical.is_some() && keys.canonical(index).is_none();
             match reason.or(elsewhere.then_some("belongs to another part than the one that is loaded")) {
                 Some(reason) => self.ignored.push((info.name.clone(), reason)),
-                None => self.unexpected.push(info.name.clone()),
+                None => {
+                    self.unexpected.push(info.name.clone());
+                    unexpected.extend(keys.canonical(index));
+                }
             }
         }
+        // Suggestions cost milliseconds each, and nobody reads hundreds.
+        for missing in self.missing.iter_mut().filter(|m| !m.allowed).take(SHOWN) {
+            missing.near = closest(&missing.name, unexpected.iter().copied()).map(String::from);
+        }
+    }
+
+    /// The same with the known models that the checkpoint fits.
+    pub(super) fn with_fits(self, fits: Vec<String>) -> Self {
+        Self { fits, ..self }
     }
 
     /// Whether everything of the model was filled, or allowed to be missing, and nothing is left over.
@@ -97,11 +114,12 @@ impl LoadReport {
         self.missing.iter().all(|m| m.allowed) && self.mismatched.is_empty() && self.unexpected.is_empty()
     }
 
-    pub(super) fn require_complete(&self, source: &str) -> Result<(), Error> {
-        if self.is_complete() {
-            return Ok(());
+    /// Why the checkpoint does not fit, in one sentence.
+    fn misfit(&self) -> String {
+        match self.fits.first() {
+            Some(other) => format!("{} fits {other}, not {}", self.source, self.model),
+            None => format!("{} does not fit {}: {}", self.source, self.model, self.faults().join("; ")),
         }
-        Err(Error::Load(format!("{source} does not fit {}: {}", self.model, self.faults().join("; "))))
     }
 
     fn faults(&self) -> Vec<String> {
@@ -137,8 +155,12 @@ fn list(faults: &mut Vec<String>, what: &str, names: &[String]) {
     faults.push(format!("{} {what}: {shown}{more}", names.len()));
 }
 
+/// A sentence when the checkpoint does not fit; else, or with `{:#}`, all of it in lines.
 impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_complete() && !f.alternate() {
+            return f.write_str(&self.misfit());
+        }
         let dialect = self.dialect.map(|d| format!(", {d} dialect")).unwrap_or_default();
         let naming = self.naming.map_or("its own names".into(), |n| format!("{n} names"));
         writeln!(f, "{}{dialect}: {} parameters applied from {naming}", self.model, self.applied)?;

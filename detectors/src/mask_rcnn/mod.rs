@@ -8,17 +8,17 @@ mod proposals;
 
 use crate::backbone::{self, Backbone};
 use crate::detection::{Detection, Detector, Prediction, StageTimes};
+use crate::layers::{PathExt, layers};
 use crate::neck::Fpn;
 use crate::ops::boxes::Bbox;
 use crate::ops::roi_align::{Roi, pyramid_roi_align};
-use crate::params::Scope;
 use crate::spec::{MaskRcnnSpec, ModelSpec, Rules, Task};
 use crate::{Error, Geometry, Prepared};
 use heads::{BoxHead, MaskHead, RpnHead};
 use postprocess::Found;
 use proposals::Proposals;
 use std::time::Instant;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, Tensor, nn};
 
 /// Side of the pooled region that the box head sees.
 const BOX_BINS: usize = 7;
@@ -59,11 +59,11 @@ struct Outputs {
 }
 
 impl MaskRcnn {
-    /// Builds the network of `spec` with canonical (torchvision) parameter names in `scope`.
+    /// Builds the network of `spec` with canonical (torchvision) parameter names in `path`.
     ///
     /// # Errors
     /// When `spec` is not of this kind.
-    pub fn new(scope: &Scope, spec: &ModelSpec, device: Device) -> Result<Self, Error> {
+    pub fn new(path: &nn::Path, spec: &ModelSpec) -> Result<Self, Error> {
         let Task::MaskRcnn(head) = &spec.task else {
             return Err(Error::Spec(format!("`{}` is not a Mask R-CNN", spec.name)));
         };
@@ -71,8 +71,8 @@ impl MaskRcnn {
             Error::Spec(format!("`{}`: {} is a dialect of one-stage detectors", spec.name, head.dialect))
         })?;
         let classes = spec.classes.len() as i64;
-        let backbone = scope.sub("backbone");
-        let body = backbone::build(&backbone.sub("body"), &spec.backbone);
+        let backbone = path.at("backbone");
+        let body = backbone::build(&backbone.at("body"), &spec.backbone);
         let stages: Vec<i64> = body.info().iter().skip(1).map(|info| info.channels).collect();
         if stages.len() != 4 {
             return Err(Error::Spec(format!(
@@ -80,27 +80,27 @@ impl MaskRcnn {
                 spec.name
             )));
         }
-        let fpn = Fpn::new(&backbone.sub("fpn"), &head.fpn, &stages);
+        let fpn = Fpn::new(&backbone.at("fpn"), &head.fpn, &stages);
         let channels = head.fpn.channels;
-        let roi = scope.sub("roi_heads");
+        let roi = path.at("roi_heads");
         Ok(Self {
             rules,
             body,
             fpn,
-            rpn: RpnHead::new(&scope.sub("rpn.head"), head, channels),
+            rpn: RpnHead::new(&path.at("rpn.head"), head, channels),
             box_head: BoxHead::new(&roi, head, rules, channels, BOX_BINS as i64, classes),
             mask_head: head.mask_head.as_ref().map(|m| MaskHead::new(&roi, m, rules, channels, classes)),
             spec: spec.clone(),
             head: head.clone(),
-            device,
-            kind: Kind::Float,
+            device: path.device(),
+            kind: path.kind(),
         })
     }
 
-    fn maps(&self, batch: &Tensor) -> Result<Maps, Error> {
-        let body = self.body.features(batch)?;
-        let pyramid = self.fpn.forward(&body[1..])?;
-        let (objectness, deltas) = self.rpn.forward(&pyramid)?;
+    fn maps(&self, batch: &Tensor, train: bool) -> Result<Maps, Error> {
+        let body = self.body.features_t(batch, train)?;
+        let pyramid = self.fpn.try_forward_t(&body[1..], train)?;
+        let (objectness, deltas) = self.rpn.try_forward_t(&pyramid, train)?;
         Ok(Maps { body, pyramid, objectness, deltas })
     }
 
@@ -112,14 +112,14 @@ impl MaskRcnn {
         let levels = &maps.pyramid[..maps.pyramid.len() - 1];
         let rois = rois(proposals.iter().map(|p| p.boxes.as_slice()));
         let pooled = pyramid_roi_align(levels, &rois, rules, BOX_BINS)?;
-        let (box_logits, box_deltas) = self.box_head.forward(&pooled.f_to_kind(self.kind)?)?;
+        let (box_logits, box_deltas) = self.box_head.try_forward_t(&pooled.f_to_kind(self.kind)?, false)?;
         let found = postprocess::detect(&self.head, rules, &proposals, &box_logits, &box_deltas, sizes)?;
         let mask_logits = match &self.mask_head {
             Some(mask_head) => {
                 let rois = crate::mask_rcnn::rois(found.iter().map(|f| f.boxes.as_slice()));
                 let labels: Vec<usize> = found.iter().flat_map(|f| f.labels.iter().copied()).collect();
                 let pooled = pyramid_roi_align(levels, &rois, rules, MASK_BINS)?;
-                Some(mask_head.forward(&pooled.f_to_kind(self.kind)?, &labels)?)
+                Some(mask_head.of_labels(&pooled.f_to_kind(self.kind)?, &labels)?)
             }
             None => None,
         };
@@ -131,31 +131,45 @@ fn rois<'a>(images: impl Iterator<Item = &'a [Bbox]>) -> Vec<Roi> {
     images.enumerate().flat_map(|(image, boxes)| boxes.iter().map(move |&bbox| Roi { image, bbox })).collect()
 }
 
+fn numbered(name: &str, tensors: Vec<Tensor>) -> Vec<(String, Tensor)> {
+    tensors.into_iter().enumerate().map(|(level, tensor)| (format!("{name}.{level}"), tensor)).collect()
+}
+
+layers!(MaskRcnn { body, fpn, rpn, box_head, mask_head });
+
 impl Detector for MaskRcnn {
     fn spec(&self) -> &ModelSpec {
         &self.spec
     }
 
-    fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.body.optimize(kind)?;
-        self.fpn.optimize(kind)?;
-        self.rpn.optimize(kind)?;
-        self.box_head.optimize(kind)?;
-        self.mask_head.iter_mut().try_for_each(|m| m.optimize(kind))?;
-        self.kind = kind;
-        Ok(())
+    fn place(&mut self, device: Device, kind: Kind) {
+        (self.device, self.kind) = (device, kind);
+    }
+
+    fn outputs_t(&self, batch: &Tensor, regions: &[Vec<Bbox>], train: bool) -> Result<Vec<(String, Tensor)>, Error> {
+        let maps = self.maps(batch, train)?;
+        let levels = &maps.pyramid[..maps.pyramid.len() - 1];
+        let rois = rois(regions.iter().map(Vec::as_slice));
+        let pooled = |bins| pyramid_roi_align(levels, &rois, self.rules, bins);
+        let (box_logits, box_deltas) = self.box_head.try_forward_t(&pooled(BOX_BINS)?, train)?;
+        let masks = self.mask_head.as_ref().map(|head| head.try_forward_t(&pooled(MASK_BINS)?, train)).transpose()?;
+        let mut named = numbered("rpn.objectness", maps.objectness);
+        named.extend(numbered("rpn.deltas", maps.deltas));
+        named.extend([("box_logits".to_owned(), box_logits), ("box_deltas".to_owned(), box_deltas)]);
+        named.extend(masks.map(|masks| ("mask_logits".to_owned(), masks)));
+        Ok(named)
     }
 
     fn walk(&self, batch: &Tensor) -> Result<(), Error> {
-        let _maps = self.maps(batch)?;
+        let _maps = self.maps(batch, false)?;
         let channels = self.head.fpn.channels;
         let regions = |count: i64, bins: usize| {
             Tensor::f_empty([count, channels, bins as i64, bins as i64], (self.kind, self.device))
         };
-        let _boxes = self.box_head.forward(&regions(self.head.rpn.post_nms as i64, BOX_BINS)?)?;
+        let _boxes = self.box_head.try_forward_t(&regions(self.head.rpn.post_nms as i64, BOX_BINS)?, false)?;
         if let Some(mask_head) = &self.mask_head {
             let count = self.head.post.max_dets;
-            let _masks = mask_head.forward(&regions(count as i64, MASK_BINS)?, &vec![0; count])?;
+            let _masks = mask_head.try_forward_t(&regions(count as i64, MASK_BINS)?, false)?;
         }
         Ok(())
     }
@@ -170,7 +184,7 @@ impl Detector for MaskRcnn {
         let (_, _, height, width) = batch.size4()?;
         let images: Vec<Geometry> = inputs.iter().map(|i| i.geometry).collect();
         let sizes: Vec<_> = images.iter().map(|i| i.resized).collect();
-        let outputs = tch::no_grad(|| self.heads(&self.maps(&batch)?, (width, height), &sizes))?;
+        let outputs = tch::no_grad(|| self.heads(&self.maps(&batch, false)?, (width, height), &sizes))?;
         let masks = outputs.mask_logits.as_ref().map(postprocess::probabilities).transpose()?;
         let networked = Instant::now();
         let images = postprocess::finish(self.rules, &outputs.found, masks.as_ref(), &images)?;
@@ -191,17 +205,15 @@ impl Detector for MaskRcnn {
         }
         let sizes: Vec<_> = images.iter().map(|i| i.resized).collect();
         let (maps, outputs) = tch::no_grad(|| {
-            let maps = self.maps(&batch)?;
+            let maps = self.maps(&batch, false)?;
             let outputs = self.heads(&maps, (width, height), &sizes)?;
             Ok::<_, Error>((maps, outputs))
         })?;
         let mut named: Vec<(String, Tensor)> = Vec::new();
         named.extend(self.body.info().iter().zip(maps.body).map(|(info, map)| (info.name.to_owned(), map)));
         named.extend((2..).zip(maps.pyramid).map(|(level, map)| (format!("fpn.p{level}"), map)));
-        for (level, (objectness, deltas)) in maps.objectness.into_iter().zip(maps.deltas).enumerate() {
-            named.push((format!("rpn.objectness.{level}"), objectness));
-            named.push((format!("rpn.deltas.{level}"), deltas));
-        }
+        named.extend(numbered("rpn.objectness", maps.objectness));
+        named.extend(numbered("rpn.deltas", maps.deltas));
         let masks = outputs.mask_logits.as_ref().map(postprocess::probabilities).transpose()?;
         let last = postprocess::finish(self.rules, &outputs.found, masks.as_ref(), images)?;
         named.extend(raw_outputs(self.rules, outputs, &last)?);

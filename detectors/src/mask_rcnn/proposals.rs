@@ -4,7 +4,7 @@ use crate::Error;
 use crate::ops::anchors::{AnchorGrid, cell_anchors};
 use crate::ops::boxes::{Bbox, BoxCoder, MAX_LOG_SCALE, clip, is_finite};
 use crate::ops::nms::{NmsRule, nms_grouped};
-use crate::spec::{Dialect, MaskRcnnSpec, Rules};
+use crate::spec::{MaskRcnnSpec, ObjectnessScore, Rules};
 use tch::{Device, Kind, Tensor};
 
 /// Proposals of one image, best first.
@@ -35,7 +35,7 @@ pub(super) fn propose(
     let mut levels = Vec::new();
     for (level, (logits, deltas)) in objectness.iter().zip(deltas).enumerate() {
         let grid = grid(spec, rules, level, logits, padded)?;
-        levels.push((grid, candidates(spec, logits, deltas)?));
+        levels.push((grid, candidates(spec, rules, logits, deltas)?));
     }
     (0..sizes.len()).map(|image| propose_one(spec, rules, &levels, image, sizes[image])).collect()
 }
@@ -66,16 +66,16 @@ fn grid(
     Ok(AnchorGrid::new(cells, width as usize, stride))
 }
 
-fn candidates(spec: &MaskRcnnSpec, logits: &Tensor, deltas: &Tensor) -> Result<Candidates, Error> {
+fn candidates(spec: &MaskRcnnSpec, rules: &Rules, logits: &Tensor, deltas: &Tensor) -> Result<Candidates, Error> {
     let (n, a, h, w) = logits.size4()?;
     // Anchors in the order row, column, ratio.
     let scores = logits.f_permute([0, 2, 3, 1])?.f_reshape([n, -1])?.f_to_kind(Kind::Float)?;
-    let scores = if spec.dialect == Dialect::MaskrcnnBenchmark { scores.f_sigmoid()? } else { scores };
+    let scores = if rules.objectness == ObjectnessScore::ProbabilityFirst { scores.f_sigmoid()? } else { scores };
     let (scores, indices) = scores.f_topk((spec.rpn.pre_nms as i64).min(h * w * a), 1, true, true)?;
     let deltas = deltas.f_view([n, a, 4, h, w])?.f_permute([0, 3, 4, 1, 2])?.f_reshape([n, -1, 4])?;
     let rows = indices.f_unsqueeze(-1)?.f_expand([-1, -1, 4], false)?;
     let deltas = deltas.f_gather(1, &rows, false)?.f_to_kind(Kind::Float)?;
-    let scores = if spec.dialect == Dialect::Torchvision { scores.f_sigmoid()? } else { scores };
+    let scores = if rules.objectness == ObjectnessScore::ProbabilityLast { scores.f_sigmoid()? } else { scores };
     let host = |t: Tensor| t.f_to_device(Device::Cpu);
     let (scores, indices, deltas) = (host(scores)?, host(indices)?, host(deltas.f_flatten(1, -1)?)?);
     Ok(Candidates {

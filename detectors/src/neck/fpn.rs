@@ -1,10 +1,9 @@
 //! Feature pyramid network (arXiv 1612.03144; spec/mask_rcnn.md §2).
 
 use crate::Error;
-use crate::layers::{Act, ConvNormAct, ConvSpec};
-use crate::params::Scope;
+use crate::layers::{Act, ConvNormAct, ConvSpec, PathExt, layers};
 use crate::spec::FpnSpec;
-use tch::{Kind, Tensor};
+use tch::{Tensor, nn};
 
 /// Lateral 1x1 and output 3x3 convolutions for four stages, and a subsampled fifth level.
 #[derive(Debug)]
@@ -15,9 +14,9 @@ pub struct Fpn {
 
 impl Fpn {
     /// Builds the pyramid over stages of `channels`, finest first.
-    pub fn new(scope: &Scope, spec: &FpnSpec, channels: &[i64]) -> Self {
+    pub fn new(path: &nn::Path, spec: &FpnSpec, channels: &[i64]) -> Self {
         let blocks = |name: &str, kernel: i64, inputs: &[i64]| {
-            inputs.iter().enumerate().map(|(i, &input)| conv(&scope.sub(name), i, input, kernel, spec)).collect()
+            inputs.iter().enumerate().map(|(i, &input)| conv(&path.at(name), i, input, kernel, spec)).collect()
         };
         Self {
             lateral: blocks("inner_blocks", 1, channels),
@@ -29,16 +28,16 @@ impl Fpn {
     ///
     /// # Errors
     /// libtorch's message when a stage has other channels.
-    pub fn forward(&self, stages: &[Tensor]) -> Result<Vec<Tensor>, Error> {
+    pub fn try_forward_t(&self, stages: &[Tensor], train: bool) -> Result<Vec<Tensor>, Error> {
         let mut levels = Vec::with_capacity(stages.len() + 1);
         let mut above: Option<Tensor> = None;
         for ((stage, lateral), output) in stages.iter().zip(&self.lateral).zip(&self.output).rev() {
-            let mut merged = lateral.forward(stage)?;
+            let mut merged = lateral.try_forward_t(stage, train)?;
             if let Some(above) = &above {
                 let size = merged.size();
                 merged = merged.f_add_(&above.f_upsample_nearest2d([size[2], size[3]], None, None)?)?;
             }
-            levels.push(output.forward(&merged)?);
+            levels.push(output.try_forward_t(&merged, train)?);
             above = Some(merged);
         }
         levels.reverse();
@@ -49,20 +48,14 @@ impl Fpn {
         }
         Ok(levels)
     }
-
-    /// Turns every layer to its inference life.
-    ///
-    /// # Errors
-    /// libtorch's message.
-    pub fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.lateral.iter_mut().chain(&mut self.output).try_for_each(|c| c.optimize(kind))
-    }
 }
 
 /// A convolution `{i}.0` with a bias, or without one and a norm `{i}.1`.
-fn conv(scope: &Scope, i: usize, input: i64, kernel: i64, spec: &FpnSpec) -> ConvNormAct {
-    let scope = scope.sub(&i.to_string());
+fn conv(path: &nn::Path, i: usize, input: i64, kernel: i64, spec: &FpnSpec) -> ConvNormAct {
+    let path = path.at(&i.to_string());
     let shape = ConvSpec { bias: spec.norm.is_none(), ..ConvSpec::new(input, spec.channels, kernel) };
-    let norm = scope.sub("1");
-    ConvNormAct::new(&scope.sub("0"), spec.norm.map(|n| (&norm, n)), shape, Act::None)
+    let norm = path.at("1");
+    ConvNormAct::new(&path.at("0"), spec.norm.map(|n| (&norm, n)), shape, Act::None)
 }
+
+layers!(Fpn { lateral, output });

@@ -1,10 +1,9 @@
 //! A residual bottleneck with a projection: RefineDet's inter blocks and res6, Pelee's ResBlocks.
 
 use crate::Error;
-use crate::layers::{Act, ConvNormAct, ConvSpec};
-use crate::params::Scope;
+use crate::layers::{Act, ConvNormAct, ConvSpec, PathExt, chain, module};
 use crate::spec::{BlockSpec, NormSpec};
-use tch::{Kind, Tensor};
+use tch::{Tensor, nn};
 
 /// `ReLU(branch1(x) + branch2(x))`; a stride sits on the 1x1 convolutions that read `x` (spec/refinedet.md §5).
 #[derive(Debug)]
@@ -15,9 +14,9 @@ pub(super) struct Block {
 }
 
 impl Block {
-    pub(super) fn new(scope: &Scope, input: i64, spec: BlockSpec, stride: i64, norm: NormSpec) -> Self {
+    pub(super) fn new(path: &nn::Path, input: i64, spec: BlockSpec, stride: i64, norm: NormSpec) -> Self {
         let BlockSpec { width, output } = spec;
-        let unit = |name: &str, conv, act| ConvNormAct::unit(&scope.sub(name), conv, Some(norm), act);
+        let unit = |name: &str, conv, act| ConvNormAct::unit(&path.at(name), conv, Some(norm), act);
         Self {
             branch1: unit("branch1", ConvSpec::new(input, output, 1).stride(stride), Act::None),
             branch2: [
@@ -28,14 +27,10 @@ impl Block {
         }
     }
 
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
-        let [a, b, c] = &self.branch2;
-        let mut y = c.forward(&b.forward(&a.forward(x)?)?)?;
-        Ok(y.f_add_(&self.branch1.forward(x)?)?.f_relu_()?)
-    }
-
-    pub(super) fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.branch1.optimize(kind)?;
-        self.branch2.iter_mut().try_for_each(|c| c.optimize(kind))
+    pub(super) fn try_forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor, Error> {
+        let mut y = chain(&self.branch2, x, train)?;
+        Ok(y.f_add_(&self.branch1.try_forward_t(x, train)?)?.f_relu_()?)
     }
 }
+
+module!(Block { branch1, branch2 });

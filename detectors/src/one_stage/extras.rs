@@ -4,10 +4,9 @@ use super::block::Block;
 use crate::Error;
 use crate::backbone::densenet::Preactivated;
 use crate::backbone::dsod::pool;
-use crate::layers::{Act, ConvNormAct, ConvSpec};
-use crate::params::Scope;
+use crate::layers::{Act, ConvNormAct, ConvSpec, Layers, PathExt, Visitor, chain, module};
 use crate::spec::{ExtraSpec, NormSpec};
-use tch::{Kind, Tensor};
+use tch::{Tensor, nn};
 
 #[derive(Debug)]
 pub(super) enum Extra {
@@ -18,16 +17,16 @@ pub(super) enum Extra {
 
 impl Extra {
     /// Builds the layers; also returns the channels of the source that they make.
-    pub(super) fn new(scope: &Scope, spec: &ExtraSpec, input: i64) -> (Self, i64) {
+    pub(super) fn new(path: &nn::Path, spec: &ExtraSpec, input: i64) -> (Self, i64) {
         match *spec {
             ExtraSpec::Conv { squeeze, output, kernel, stride, padding, norm } => {
-                let unit = |name: &str, conv| ConvNormAct::unit(&scope.sub(name), conv, norm, Act::Relu);
+                let unit = |name: &str, conv| ConvNormAct::unit(&path.at(name), conv, norm, Act::Relu);
                 let expand = ConvSpec::new(squeeze, output, kernel).stride(stride).padding(padding);
                 let convs = vec![unit("squeeze", ConvSpec::new(input, squeeze, 1)), unit("expand", expand)];
                 (Self::Convs(convs), output)
             }
             ExtraSpec::Depthwise { squeeze, output, norm } => {
-                let unit = |name: &str, conv| ConvNormAct::unit(&scope.sub(name), conv, Some(norm), Act::Relu6);
+                let unit = |name: &str, conv| ConvNormAct::unit(&path.at(name), conv, Some(norm), Act::Relu6);
                 let convs = vec![
                     unit("squeeze", ConvSpec::new(input, squeeze, 1)),
                     unit("dw", ConvSpec::new(squeeze, squeeze, 3).stride(2).depthwise()),
@@ -36,32 +35,34 @@ impl Extra {
                 (Self::Convs(convs), output)
             }
             ExtraSpec::Dense { width, pool_first, valid, norm } => {
-                (Self::Dense(Box::new(Dense::new(scope, input, width, (pool_first, valid), norm))), 2 * width)
+                (Self::Dense(Box::new(Dense::new(path, input, width, (pool_first, valid), norm))), 2 * width)
             }
             ExtraSpec::Residual { block, norm } => {
-                (Self::Residual(Box::new(Block::new(scope, input, block, 2, norm))), block.output)
+                (Self::Residual(Box::new(Block::new(path, input, block, 2, norm))), block.output)
             }
         }
     }
 
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
+    pub(super) fn try_forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor, Error> {
         match self {
-            Self::Convs(convs) => convs.iter().try_fold(x.shallow_clone(), |x, conv| conv.forward(&x)),
-            Self::Dense(dense) => dense.forward(x),
-            Self::Residual(block) => block.forward(x),
-        }
-    }
-
-    pub(super) fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        match self {
-            Self::Convs(convs) => convs.iter_mut().try_for_each(|c| c.optimize(kind)),
-            Self::Dense(dense) => [&mut dense.pooled, &mut dense.squeeze, &mut dense.expand]
-                .into_iter()
-                .try_for_each(|u| u.optimize(kind)),
-            Self::Residual(block) => block.optimize(kind),
+            Self::Convs(convs) => chain(convs, x, train),
+            Self::Dense(dense) => dense.try_forward_t(x, train),
+            Self::Residual(block) => block.try_forward_t(x, train),
         }
     }
 }
+
+impl Layers for Extra {
+    fn visit(&mut self, visitor: &mut Visitor<'_>) -> Result<(), Error> {
+        match self {
+            Self::Convs(convs) => convs.visit(visitor),
+            Self::Dense(dense) => dense.visit(visitor),
+            Self::Residual(block) => block.visit(visitor),
+        }
+    }
+}
+
+module!(Extra);
 
 /// DSOD's dense prediction unit: half of its channels are pooled, half convolved.
 #[derive(Debug)]
@@ -75,8 +76,8 @@ pub(super) struct Dense {
 
 impl Dense {
     /// Parameters: `pool`, `conv1` and `conv2`, each with `.norm` and `.conv`.
-    fn new(scope: &Scope, input: i64, width: i64, (pool_first, valid): (bool, bool), norm: NormSpec) -> Self {
-        let unit = |name: &str, conv| Preactivated::new(&scope.sub(name), conv, norm);
+    fn new(path: &nn::Path, input: i64, width: i64, (pool_first, valid): (bool, bool), norm: NormSpec) -> Self {
+        let unit = |name: &str, conv| Preactivated::new(&path.at(name), conv, norm);
         let expand = ConvSpec::new(width, width, 3).stride(2);
         Self {
             pooled: unit("pool", ConvSpec::new(input, width, 1)),
@@ -87,11 +88,13 @@ impl Dense {
         }
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor, Error> {
+    fn try_forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor, Error> {
         let half = if self.valid { x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)? } else { pool(x)? };
-        let pooled = self.pooled.forward(&half)?;
-        let convolved = self.expand.forward(&self.squeeze.forward(x)?)?;
+        let pooled = self.pooled.try_forward_t(&half, train)?;
+        let convolved = self.expand.try_forward_t(&self.squeeze.try_forward_t(x, train)?, train)?;
         let halves = if self.pool_first { [pooled, convolved] } else { [convolved, pooled] };
         Ok(Tensor::f_cat(&halves, 1)?)
     }
 }
+
+module!(Dense { pooled, squeeze, expand });

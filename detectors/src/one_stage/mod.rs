@@ -13,18 +13,17 @@ mod postprocess;
 
 use crate::backbone::{self, Backbone};
 use crate::detection::{Detection, Detector, Prediction, StageTimes};
-use crate::layers::L2Norm;
+use crate::layers::{L2Norm, PathExt, layers};
 use crate::neck::Transfer;
 use crate::ops::boxes::{Bbox, clip};
 use crate::ops::priors::{Priors, priors};
-use crate::params::Scope;
 use crate::spec::{ModelSpec, OneStageRules, OneStageSpec, Task};
 use crate::{Error, Geometry, Prepared};
 use extras::Extra;
 use head::{Head, Raw};
 use postprocess::Found;
 use std::time::Instant;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, Tensor, nn};
 
 /// The detector.
 #[derive(Debug)]
@@ -58,19 +57,19 @@ struct Outputs {
 }
 
 impl OneStage {
-    /// Builds the network of `spec` with its parameters in `scope`: `backbone.…`, `extras.{i}.…`, `norm.{source}.weight`,
+    /// Builds the network of `spec` with its parameters in `path`: `backbone.…`, `extras.{i}.…`, `norm.{source}.weight`,
     /// `arm.…`, `tcb.…`, `odm.…`, or `loc.{i}`, `conf.{i}` where there is one step.
     ///
     /// # Errors
     /// When `spec` is not of this kind, or asks for maps that its backbone does not offer.
-    pub fn new(scope: &Scope, spec: &ModelSpec, device: Device) -> Result<Self, Error> {
+    pub fn new(path: &nn::Path, spec: &ModelSpec) -> Result<Self, Error> {
         let Task::OneStage(head) = &spec.task else {
             return Err(Error::Spec(format!("`{}` is not a one-stage detector", spec.name)));
         };
         let rules = head.dialect.one_stage_rules().ok_or_else(|| {
             Error::Spec(format!("`{}`: {} is a dialect of two-stage detectors", spec.name, head.dialect))
         })?;
-        let body = backbone::build(&scope.sub("backbone"), &spec.backbone);
+        let body = backbone::build(&path.at("backbone"), &spec.backbone);
         let mut channels = Vec::new();
         let mut taps = Vec::new();
         for tap in &head.taps {
@@ -88,7 +87,7 @@ impl OneStage {
         let mut extras = Vec::new();
         for (i, extra) in head.extras.iter().enumerate() {
             let Some(&input) = channels.last() else { break };
-            let (extra, output) = Extra::new(&scope.sub(&format!("extras.{i}")), extra, input);
+            let (extra, output) = Extra::new(&path.at(&format!("extras.{i}")), extra, input);
             extras.push(extra);
             channels.push(output);
         }
@@ -101,20 +100,20 @@ impl OneStage {
         }
         let l2 = channels.iter().enumerate().map(|(i, &width)| {
             let l2 = head.l2.iter().find(|l| l.source == i)?;
-            Some(L2Norm::new(&scope.sub(&format!("norm.{i}")), width, rules.l2, l2.initial))
+            Some(L2Norm::new(&path.at(&format!("norm.{i}")), width, rules.l2, l2.initial))
         });
         let l2 = l2.collect();
         let columns = spec.classes.len() as i64 + 1;
         let refine = head.refine.as_ref().map(|refine| {
-            let arm = Head::new(&scope.sub("arm"), &head.head, &head.priors, &channels, 2);
-            (arm, Transfer::new(&scope.sub("tcb"), refine, &channels))
+            let arm = Head::new(&path.at("arm"), &head.head, &head.priors, &channels, 2);
+            (arm, Transfer::new(&path.at("tcb"), refine, &channels))
         });
         let odm = match &head.refine {
             Some(refine) => {
                 let widths = vec![refine.channels; channels.len()];
-                Head::new(&scope.sub("odm"), &head.head, &head.priors, &widths, columns)
+                Head::new(&path.at("odm"), &head.head, &head.priors, &widths, columns)
             }
-            None => Head::new(scope, &head.head, &head.priors, &channels, columns),
+            None => Head::new(path, &head.head, &head.priors, &channels, columns),
         };
         Ok(Self {
             spec: spec.clone(),
@@ -126,29 +125,31 @@ impl OneStage {
             l2,
             refine,
             odm,
-            device,
-            kind: Kind::Float,
+            device: path.device(),
+            kind: path.kind(),
         })
     }
 
-    fn forward(&self, batch: &Tensor) -> Result<Outputs, Error> {
-        let features = self.body.features(batch)?;
+    fn try_forward_t(&self, batch: &Tensor, train: bool) -> Result<Outputs, Error> {
+        let features = self.body.features_t(batch, train)?;
         let mut maps: Vec<Tensor> = self.taps.iter().map(|&tap| features[tap].shallow_clone()).collect();
         for extra in &self.extras {
             let Some(last) = maps.last() else { break };
-            let map = extra.forward(last)?;
+            let map = extra.try_forward_t(last, train)?;
             maps.push(map);
         }
         let source = |(map, l2): (&Tensor, &Option<L2Norm>)| match l2 {
-            Some(l2) => l2.forward(map),
+            Some(l2) => l2.try_forward_t(map, train),
             None => Ok(map.shallow_clone()),
         };
         let sources = maps.iter().zip(&self.l2).map(source).collect::<Result<Vec<_>, _>>()?;
         let refined = match &self.refine {
-            Some((arm, transfer)) => Some((transfer.forward(&sources)?, arm.forward(&sources)?)),
+            Some((arm, transfer)) => {
+                Some((transfer.try_forward_t(&sources, train)?, arm.try_forward_t(&sources, train)?))
+            }
             None => None,
         };
-        let raw = self.odm.forward(refined.as_ref().map_or(&sources, |(maps, _)| maps))?;
+        let raw = self.odm.try_forward_t(refined.as_ref().map_or(&sources, |(maps, _)| maps), train)?;
         let grid = |&source: &usize| sources[source].size4().map(|(_, _, h, w)| (h, w));
         let grids = self.head.head.sources.iter().map(grid).collect::<Result<Vec<_>, _>>()?;
         let (_, _, height, width) = batch.size4()?;
@@ -189,26 +190,26 @@ impl OneStage {
     }
 }
 
+layers!(OneStage { body, extras, l2, refine, odm });
+
 impl Detector for OneStage {
     fn spec(&self) -> &ModelSpec {
         &self.spec
     }
 
-    fn optimize(&mut self, kind: Kind) -> Result<(), Error> {
-        self.body.optimize(kind)?;
-        self.extras.iter_mut().try_for_each(|e| e.optimize(kind))?;
-        self.l2.iter_mut().flatten().try_for_each(|l| l.optimize(kind))?;
-        if let Some((arm, transfer)) = &mut self.refine {
-            arm.optimize(kind)?;
-            transfer.optimize(kind)?;
-        }
-        self.odm.optimize(kind)?;
-        self.kind = kind;
-        Ok(())
+    fn place(&mut self, device: Device, kind: Kind) {
+        (self.device, self.kind) = (device, kind);
+    }
+
+    fn outputs_t(&self, batch: &Tensor, _regions: &[Vec<Bbox>], train: bool) -> Result<Vec<(String, Tensor)>, Error> {
+        let Outputs { refined, raw, .. } = self.try_forward_t(batch, train)?;
+        let arm = refined.into_iter().flat_map(|(_, arm)| [("arm_loc", arm.deltas), ("arm_conf", arm.logits)]);
+        let outputs = arm.chain([("loc", raw.deltas), ("conf", raw.logits)]);
+        Ok(outputs.map(|(name, tensor)| (name.to_owned(), tensor)).collect())
     }
 
     fn walk(&self, batch: &Tensor) -> Result<(), Error> {
-        self.forward(batch).map(|_| ())
+        self.try_forward_t(batch, false).map(|_| ())
     }
 
     fn predict(&self, inputs: &[Prepared]) -> Result<Prediction, Error> {
@@ -218,7 +219,7 @@ impl Detector for OneStage {
         let start = Instant::now();
         let batch = self.spec.input.batch(inputs, self.device, self.kind)?;
         let batched = Instant::now();
-        let outputs = tch::no_grad(|| self.forward(&batch))?;
+        let outputs = tch::no_grad(|| self.try_forward_t(&batch, false))?;
         let networked = Instant::now();
         let images: Vec<Geometry> = inputs.iter().map(|i| i.geometry).collect();
         let images = self.finish(tch::no_grad(|| self.found(&outputs, &batch))?, &images);
@@ -234,7 +235,7 @@ impl Detector for OneStage {
     fn features(&self, batch: &Tensor, images: &[Geometry]) -> Result<Vec<(String, Tensor)>, Error> {
         let batch = batch.f_to_device(self.device)?.f_to_kind(self.kind)?;
         tch::no_grad(|| {
-            let outputs = self.forward(&batch)?;
+            let outputs = self.try_forward_t(&batch, false)?;
             let found = self.found(&outputs, &batch)?;
             let finished = self.finish(found.clone(), images);
             features::named(&self.head, outputs, &found, &finished)

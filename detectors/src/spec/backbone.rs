@@ -86,7 +86,7 @@ pub enum Ese {
     Last,
 }
 
-/// Two published topologies of a backbone; their parameters have the same shapes.
+/// Published topologies of a backbone; their parameters have the same shapes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
@@ -97,6 +97,9 @@ pub enum Form {
     /// VoVNet: third stem convolution with stride 1 and a max pool behind it, no identity: the nets of the paper.
     /// Others: pools round up and are not padded.
     Caffe,
+    /// VoVNet as vision-toolbox trained it: a stem of stride 2, a padded max pool in front of every stage, identity
+    /// shortcuts wherever a module keeps its channels. Others: as `pytorch`.
+    Toolbox,
 }
 
 /// A ResNet with bottleneck blocks (arXiv 1512.03385).
@@ -201,22 +204,41 @@ pub struct NormSpec {
     pub kind: NormKind,
     /// Added to the variance; 0 in maskrcnn-benchmark's FrozenBatchNorm (spec/vovnet.md §3).
     pub eps: f64,
+    /// Share of a training batch in the running statistics of a BatchNorm.
+    #[serde(default = "usual_momentum", skip_serializing_if = "is_usual_momentum")]
+    pub momentum: f64,
+}
+
+/// torch's default; most references leave it.
+const MOMENTUM: f64 = 0.1;
+
+fn usual_momentum() -> f64 {
+    MOMENTUM
+}
+
+fn is_usual_momentum(momentum: &f64) -> bool {
+    *momentum == MOMENTUM
 }
 
 impl NormSpec {
     /// BatchNorm, eps 1e-5.
-    pub const BATCH: Self = Self { kind: NormKind::Batch, eps: 1e-5 };
+    pub const BATCH: Self = Self::batch(1e-5);
     /// Group normalisation with 32 groups, eps 1e-5.
-    pub const GROUP: Self = Self { kind: NormKind::Group, eps: 1e-5 };
+    pub const GROUP: Self = Self::new(NormKind::Group, 1e-5);
+
+    /// This kind with `eps`, and torch's momentum.
+    pub const fn new(kind: NormKind, eps: f64) -> Self {
+        Self { kind, eps, momentum: MOMENTUM }
+    }
 
     /// Frozen BatchNorm with `eps`.
     pub const fn frozen(eps: f64) -> Self {
-        Self { kind: NormKind::Frozen, eps }
+        Self::new(NormKind::Frozen, eps)
     }
 
     /// BatchNorm with `eps`.
     pub const fn batch(eps: f64) -> Self {
-        Self { kind: NormKind::Batch, eps }
+        Self::new(NormKind::Batch, eps)
     }
 }
 

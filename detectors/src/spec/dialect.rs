@@ -101,6 +101,11 @@ pub struct Rules {
     pub background: Background,
     /// How cell anchors are rounded and centred (§3).
     pub anchors: AnchorRule,
+    /// Cell anchors that the checkpoint holds replace those that follow from sizes and ratios; detectron2's own loader
+    /// ignores stored ones (§3).
+    pub stored_anchors: bool,
+    /// Where the sigmoid of objectness stands (§4).
+    pub objectness: ObjectnessScore,
     /// Anchor strides from the padded size divided by the grid (torchvision), else the nominal 4, 8, 16, 32, 64 (§3).
     pub stride_from_grid: bool,
     /// RPN candidates with a side not larger than this are dropped; `None` keeps all (§4).
@@ -127,6 +132,17 @@ pub struct Rules {
     pub paste: MaskPaste,
     /// Label of the first foreground class in the reference's own outputs.
     pub first_label: i64,
+}
+
+/// What proposals are ranked by, and what their reported score is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectnessScore {
+    /// The best are chosen by their probabilities, where rounding makes ties (maskrcnn-benchmark).
+    ProbabilityFirst,
+    /// The best are chosen by their logits and reported by their probabilities (torchvision).
+    ProbabilityLast,
+    /// Logits throughout (detectron2).
+    Logit,
 }
 
 /// Which column of the class scores is the background.
@@ -171,6 +187,8 @@ static MASKRCNN_BENCHMARK: Rules = Rules {
     plus_one: 1.0,
     background: Background::First,
     anchors: AnchorRule::Legacy,
+    stored_anchors: true,
+    objectness: ObjectnessScore::ProbabilityFirst,
     stride_from_grid: false,
     rpn_min_side: None,
     rpn_min_side_inclusive: true,
@@ -190,6 +208,8 @@ static DETECTRON2: Rules = Rules {
     plus_one: 0.0,
     background: Background::Last,
     anchors: AnchorRule::Exact,
+    stored_anchors: false,
+    objectness: ObjectnessScore::Logit,
     stride_from_grid: false,
     rpn_min_side: Some(0.0),
     rpn_min_side_inclusive: false,
@@ -209,6 +229,8 @@ static TORCHVISION: Rules = Rules {
     plus_one: 0.0,
     background: Background::First,
     anchors: AnchorRule::Rounded,
+    stored_anchors: true,
+    objectness: ObjectnessScore::ProbabilityLast,
     stride_from_grid: true,
     rpn_min_side: Some(1e-3),
     rpn_min_side_inclusive: true,

@@ -17,9 +17,10 @@ pub use backbone::{
     NormSpec, PeleenetSpec, ResnetSpec, VggReduction, VggSpec, VovnetSpec,
 };
 pub use classes::Class;
-pub use dialect::{AnchorRule, Background, Dialect, LevelEpsilon, MaskPaste, Rules};
+pub use dialect::{AnchorRule, Background, Dialect, LevelEpsilon, MaskPaste, ObjectnessScore, Rules};
 pub use input::{ChannelOrder, InputSpec, Resampler, ResizeRule, Rounding};
 pub use mask_rcnn::{AnchorSpec, BoxHeadSpec, FpnSpec, MaskHeadSpec, MaskRcnnSpec, PostSpec, RpnSpec};
+pub(crate) use names::{CAFFE, TOOLBOX};
 pub use names::{backbone_names, model_names};
 pub use one_stage::{
     BlockSpec, ExtraSpec, HeadSpec, L2Rule, L2Spec, OneStagePost, OneStageRules, OneStageSpec, PriorMap, PriorRule,

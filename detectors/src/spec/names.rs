@@ -62,6 +62,18 @@ const DENSENETS: [(&str, i64, i64, [usize; 4]); 4] = [
     ("densenet201", 64, 32, [6, 12, 48, 32]),
 ];
 
+/// VoVNets that vision-toolbox has.
+const TOOLBOX_FORMS: [&str; 8] = [
+    "vovnet27_slim",
+    "vovnet39",
+    "vovnet57",
+    "vovnet19_slim_ese",
+    "vovnet19_ese",
+    "vovnet39_ese",
+    "vovnet57_ese",
+    "vovnet99_ese",
+];
+
 /// Backbones of which there is one.
 const SINGLES: [&str; 3] = ["peleenet", "mobilenet", "mobilenet_v2"];
 
@@ -69,7 +81,9 @@ const SINGLES: [&str; 3] = ["peleenet", "mobilenet", "mobilenet_v2"];
 pub(crate) const NUCLEI: &str = "nuclei_mask_rcnn_vovnet27_slim";
 
 /// Suffix of the Caffe topology of a V1 backbone.
-const CAFFE: &str = "_caffe";
+pub(crate) const CAFFE: &str = "_caffe";
+/// Suffix of the form in which vision-toolbox trained it.
+pub(crate) const TOOLBOX: &str = "_toolbox";
 /// Suffix of a V1 backbone with 1x1 bottlenecks (Table 3 of the paper).
 const BOTTLENECK: &str = "_bottleneck";
 
@@ -79,8 +93,9 @@ pub fn backbone_names() -> Vec<String> {
     let plain = || VOVNETS.iter().filter(|r| r.ese == Ese::None);
     let caffe = plain().map(|r| format!("{}{CAFFE}", r.name));
     let bottleneck = plain().map(|r| format!("{}{BOTTLENECK}", r.name));
+    let toolbox = TOOLBOX_FORMS.iter().map(|name| format!("{name}{TOOLBOX}"));
     let others = RESNETS.iter().map(|r| r.0).chain(DENSENETS.iter().map(|d| d.0)).chain(SINGLES);
-    vovnets.chain(caffe).chain(bottleneck).chain(others.map(String::from)).collect()
+    vovnets.chain(caffe).chain(bottleneck).chain(toolbox).chain(others.map(String::from)).collect()
 }
 
 /// Names of all models: classifiers, then detectors.
@@ -103,7 +118,8 @@ pub fn model_names() -> Vec<String> {
 
 /// GroupNorm needs channels divisible by 32, which the slim widths 80 and 112 are not (spec/vovnet.md §3).
 fn group_norm_fits(backbone: &str) -> bool {
-    match VOVNETS.iter().find(|r| backbone.strip_suffix(BOTTLENECK).unwrap_or(backbone) == r.name) {
+    let form = [BOTTLENECK, TOOLBOX].iter().find_map(|suffix| backbone.strip_suffix(suffix)).unwrap_or(backbone);
+    match VOVNETS.iter().find(|r| form == r.name) {
         Some(row) => !row.slim,
         None => backbone.starts_with("resnet"),
     }
@@ -153,14 +169,10 @@ impl ModelSpec {
         }
         let names = model_names();
         if let (Some(dialect), true) = (dialect, names.iter().any(|n| n == name)) {
-            return Err(Error::Spec(format!(
-                "`{name}` has no dialect {dialect}: leave --dialect out, or choose another"
-            )));
+            return Err(Error::NoDialect { name: name.into(), dialect });
         }
-        let hint = vovdet_pretrained::naming::closest(name, names.iter().map(String::as_str))
-            .map(|near| format!("did you mean `{near}`?"))
-            .unwrap_or_else(|| "`vovdet weights inspect --models` lists them".into());
-        Err(Error::Spec(format!("there is no model named `{name}`: {hint}")))
+        let near = vovdet_pretrained::naming::closest(name, names.iter().map(String::as_str)).map(String::from);
+        Err(Error::UnknownModel { name: name.into(), near })
     }
 }
 
@@ -203,20 +215,28 @@ pub(super) fn backbone(name: &str, dialect: Option<Dialect>) -> Option<BackboneS
         return Some(BackboneSpec::Resnet(ResnetSpec { blocks, stride_in_1x1, form, norm }));
     }
     let (name, named_caffe) = name.strip_suffix(CAFFE).map_or((name, false), |v1| (v1, true));
+    let (name, toolbox) = name.strip_suffix(TOOLBOX).map_or((name, false), |form| (form, true));
     let (name, bottleneck) = name.strip_suffix(BOTTLENECK).map_or((name, false), |v1| (v1, true));
     let row = VOVNETS.iter().find(|r| r.name == name)?;
-    if (named_caffe || bottleneck) && row.ese != Ese::None {
+    if (named_caffe || bottleneck) && row.ese != Ese::None
+        || toolbox && (named_caffe || bottleneck || !TOOLBOX_FORMS.contains(&name))
+    {
         return None;
     }
     let caffe = (named_caffe || form == Form::Caffe) && row.ese == Ese::None;
-    let form = if caffe { Form::Caffe } else { Form::Pytorch };
+    let form = match (toolbox, caffe) {
+        (true, _) => Form::Toolbox,
+        (false, true) => Form::Caffe,
+        (false, false) => Form::Pytorch,
+    };
     let norm = frozen_or(NormSpec::BATCH);
     let (stage_conv, out) =
         if row.slim { ([64, 80, 96, 112], [256, 384, 512]) } else { ([128, 160, 192, 224], [512, 768, 1024]) };
     Some(BackboneSpec::Vovnet(VovnetSpec {
         stem: row.stem,
         stage_conv,
-        stage_out: [row.stage2, out[0], out[1], out[2]],
+        // Where the V2 reference narrows the slim stage 2 to 112, vision-toolbox keeps 128.
+        stage_out: [if toolbox && row.slim { 128 } else { row.stage2 }, out[0], out[1], out[2]],
         layers: row.layers,
         blocks: row.blocks,
         ese: row.ese,
@@ -232,6 +252,7 @@ fn detector(name: &str, masks: bool, backbone_name: &str, neck: &str, dialect: O
         return None;
     }
     let dialect = dialect.unwrap_or(match backbone_name {
+        n if n.ends_with(TOOLBOX) => Dialect::Torchvision,
         n if n.contains("ese") => Dialect::Detectron2,
         n if !n.starts_with("vovnet") => Dialect::Torchvision,
         _ if neck == "_fpnlite" => Dialect::Detectron2,

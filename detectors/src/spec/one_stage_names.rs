@@ -69,7 +69,7 @@ fn split(name: &str) -> Option<(&'static str, u32, &str)> {
 fn caffe_body(name: &str) -> Option<BackboneSpec> {
     let mut spec = backbone(name, None)?;
     match &mut spec {
-        BackboneSpec::Vovnet(v) if v.ese == super::Ese::None => v.form = Form::Caffe,
+        BackboneSpec::Vovnet(v) if v.ese == super::Ese::None && v.form == Form::Pytorch => v.form = Form::Caffe,
         BackboneSpec::Resnet(r) => (r.form, r.stride_in_1x1) = (Form::Caffe, true),
         BackboneSpec::Densenet(d) => d.form = Form::Caffe,
         BackboneSpec::Peleenet(p) => p.form = Form::Caffe,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tch::Tensor;
 use vovdet_detectors::spec::NormKind;
-use vovdet_detectors::{LoadOptions, Model, ModelSpec, load};
+use vovdet_detectors::{LoadOptions, ModelSpec, Network, load};
 use vovdet_pretrained::{Checkpoint, Dtype, TensorData, write_safetensors};
 
 pub fn fixtures() -> PathBuf {
@@ -91,6 +91,17 @@ impl Fixture {
         self.tensors.read(name).unwrap().as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
     }
 
+    /// The network's input, stored or by the rule 2(2u - 1).
+    pub fn input(&self) -> Tensor {
+        let shape = self.json["input"]["shape"].as_array().unwrap();
+        let shape: Vec<usize> = shape.iter().map(|d| d.as_u64().unwrap() as usize).collect();
+        let stored = self.tensors.tensors().iter().any(|t| t.name == "input");
+        // Ten times a bias, whose rule is 0.2(2u - 1).
+        let count = shape.iter().product();
+        let values = if stored { self.floats("input") } else { procedural("input", &[count], 10.0) };
+        Tensor::from_slice(&values).view(shape.iter().map(|&d| d as i64).collect::<Vec<_>>().as_slice())
+    }
+
     pub fn integers(&self, name: &str) -> Vec<i64> {
         self.tensors.read(name).unwrap().as_chunks::<8>().0.iter().map(|&b| i64::from_le_bytes(b)).collect()
     }
@@ -109,7 +120,7 @@ impl Fixture {
     }
 }
 
-pub fn model(name: &str, checkpoint: &Checkpoint, norm: Option<NormKind>, plain: bool) -> Model {
+pub fn model(name: &str, checkpoint: &Checkpoint, norm: Option<NormKind>, plain: bool) -> Network {
     let options = LoadOptions { norm, plain, ..LoadOptions::default() };
     load(Some(ModelSpec::named(name, None).unwrap()), checkpoint, &options).unwrap().0
 }

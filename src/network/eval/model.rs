@@ -8,12 +8,12 @@ use vovdet::cli::console::Console;
 use vovdet::cli::eval::RunOptions;
 use vovdet_datasets::category::{Category, Class, ClassMap};
 use vovdet_detectors::spec::Task;
-use vovdet_detectors::{Detector, Model, ModelSpec};
+use vovdet_detectors::{Detector, ModelSpec, Network};
 use vovdet_evaluation::metrics::provenance::ModelRun;
 
 /// A detector, ready to run, and what it was made from.
 pub struct Loaded {
-    model: Model,
+    model: Network,
     provenance: ModelRun,
 }
 

@@ -34,7 +34,8 @@ pub fn run(args: &Convert, console: &Console) -> Result<Outcome> {
     let mut metadata = checkpoint.metadata().clone();
     if args.fit.model.is_some() {
         let (loaded, report) =
-            vovdet_detectors::load(model::spec(&options)?, &checkpoint, &model::load_options(&options)?)?;
+            vovdet_detectors::load(model::spec(&options)?, &checkpoint, &model::load_options(&options)?)
+                .map_err(model::with_hint)?;
         console.detail(&report);
         metadata.insert(SPEC_KEY.into(), serde_json::to_string(loaded.spec())?);
     }
