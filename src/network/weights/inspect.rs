@@ -47,7 +47,9 @@ struct Tensor<'a> {
 /// Does what was asked for.
 pub fn run(args: &Inspect, console: &Console) -> Result<Outcome> {
     if let Some(name) = &args.spec {
-        console.data(&serde_json::to_string_pretty(&ModelSpec::named(name, args.dialect.map(model::dialect)).map_err(model::with_hint)?)?)?;
+        console.data(&serde_json::to_string_pretty(
+            &ModelSpec::named(name, args.dialect.map(model::dialect)).map_err(model::with_hint)?,
+        )?)?;
         return Ok(Outcome::All);
     }
     // clap asks for a file unless the names are wanted.
