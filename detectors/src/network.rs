@@ -116,7 +116,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Builds the network of `spec`; all weights are zero until a checkpoint or [`Network::initialise`] fills them.
+    /// Builds the network of `spec`; its weights are undefined until a checkpoint or [`Network::initialise`] fills them.
     /// `kind` is that of the variables, float32 or float64.
     ///
     /// # Errors

@@ -116,18 +116,23 @@ enum Conv {
 
 impl Conv {
     fn new(path: &nn::Path, spec: &ConvSpec) -> Self {
-        let ConvSpec { input, output, kernel, stride, padding, dilation, groups, bias, .. } = *spec;
-        // Zeros here: a checkpoint fills them, or `Network::initialise` does.
-        let (ws_init, bs_init) = (nn::Init::Const(0.0), nn::Init::Const(0.0));
+        let ConvSpec { input, output, kernel, stride, padding, dilation, groups, .. } = *spec;
+        let (rows, columns) = if spec.transposed { (input, output) } else { (output, input) };
+        let weight = path.uninitialised("weight", &[rows, columns / groups, kernel, kernel]);
+        let bias = spec.bias.then(|| path.uninitialised("bias", &[output]));
+        // tch's constructors alone can make its layers, and draw the weights: one of a single tap is cheap to replace.
+        let scratch = nn::VarStore::new(path.device());
         if spec.transposed {
-            let output_padding = 0;
             let config =
-                nn::ConvTransposeConfig { stride, padding, output_padding, groups, bias, dilation, ws_init, bs_init };
-            return Self::Transposed(nn::conv_transpose2d(path, input, output, kernel, config));
+                nn::ConvTransposeConfig { stride, padding, groups, dilation, bias: false, ..Default::default() };
+            let mut conv = nn::conv_transpose2d(scratch.root(), groups, groups, 1, config);
+            (conv.ws, conv.bs) = (weight, bias);
+            return Self::Transposed(conv);
         }
-        let padding_mode = nn::PaddingMode::Zeros;
-        let config = nn::ConvConfig { stride, padding, dilation, groups, bias, ws_init, bs_init, padding_mode };
-        Self::Plain(nn::conv2d(path, input, output, kernel, config))
+        let config = nn::ConvConfig { stride, padding, groups, dilation, bias: false, ..Default::default() };
+        let mut conv = nn::conv2d(scratch.root(), groups, groups, 1, config);
+        (conv.ws, conv.bs) = (weight, bias);
+        Self::Plain(conv)
     }
 
     fn parts(&self) -> (&Tensor, Option<&Tensor>) {

@@ -23,10 +23,9 @@ impl Linear {
 
     /// The same; a fresh weight and bias start by these rules.
     pub fn with_init(path: &nn::Path, input: i64, output: i64, init: [InitRule; 2]) -> Self {
-        // Zeros here: a checkpoint fills them, or `Network::initialise` does.
-        let zero = nn::Init::Const(0.0);
-        let config = nn::LinearConfig { ws_init: zero, bs_init: Some(zero), bias: true };
-        Self { name: path.name(), linear: nn::linear(path, input, output, config), init, tally: None }
+        let ws = path.uninitialised("weight", &[output, input]);
+        let bs = Some(path.uninitialised("bias", &[output]));
+        Self { name: path.name(), linear: nn::Linear { ws, bs }, init, tally: None }
     }
 
     /// `[N, in]` to `[N, out]`.

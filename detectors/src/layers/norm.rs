@@ -180,7 +180,7 @@ pub struct L2Norm {
 impl L2Norm {
     /// Builds the layer with parameter `weight` at `path`; training starts from `initial`.
     pub fn new(path: &nn::Path, channels: i64, rule: L2Rule, initial: f64) -> Self {
-        let weight = path.var("weight", &[channels], nn::Init::Const(0.0));
+        let weight = path.uninitialised("weight", &[channels]);
         Self { name: path.name(), weight, rule, initial }
     }
 
