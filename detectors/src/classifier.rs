@@ -52,6 +52,7 @@ impl Classifier {
         let start = Instant::now();
         let batch = self.spec.input.batch(inputs, self.device, self.kind)?;
         let batched = Instant::now();
+        let _span = tracing::info_span!("network", images = inputs.len()).entered();
         let probabilities = tch::no_grad(|| {
             let maps = self.body.features_t(&batch, false)?;
             let logits = last.try_forward_t(&pooled(&maps)?, false)?;

@@ -10,7 +10,6 @@ use crate::{Classifier, Detector, Error, Geometry, ModelSpec};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
-use std::str::FromStr;
 use tch::{Device, Kind, Tensor, nn};
 use vovdet_pretrained::{Dtype, TensorData, write_safetensors};
 
@@ -45,21 +44,6 @@ impl Precision {
                 Err(Error::Spec("fp16 needs a CUDA device: choose fp32 or bf16 on a CPU".into()))
             }
             Self::Fp16 => Ok(Kind::Half),
-        }
-    }
-}
-
-impl FromStr for Precision {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "fp32" => Ok(Self::Fp32),
-            "bf16" => Ok(Self::Bf16),
-            "fp16" => Ok(Self::Fp16),
-            "fp64" => Ok(Self::Fp64),
-            _ => Err(format!("`{text}` is not a precision: choose auto, fp32, bf16, fp16 or fp64")),
         }
     }
 }
@@ -125,6 +109,10 @@ impl Network {
         let mut variables = nn::VarStore::new(device);
         variables.set_kind(kind);
         let mut model = Model::build(&variables.root(), spec)?;
+        if kind == Kind::Double {
+            // tch makes running statistics in float32 whatever the store's kind.
+            variables.double();
+        }
         model.place(device, kind);
         let mut parameters = Vec::new();
         model.visit(&mut |layer| {

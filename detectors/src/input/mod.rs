@@ -53,6 +53,7 @@ impl InputSpec {
     /// # Errors
     /// When the image is empty, or so elongated that a side of the input would vanish.
     pub fn prepare(&self, image: &RgbImage) -> Result<Prepared, Error> {
+        let _span = tracing::info_span!("prepare").entered();
         let (w, h) = image.dimensions();
         if w == 0 || h == 0 {
             return Err(Error::Input(format!("the image has no pixels ({w}x{h})")));

@@ -19,7 +19,10 @@ pub trait PathExt<'a> {
 impl<'a> PathExt<'a> for nn::Path<'a> {
     fn at(&self, dotted: &str) -> nn::Path<'a> {
         // `Path::sub` refuses a dot inside a name.
-        dotted.split('.').fold(self.set_group(0), |path, part| path.sub(part))
+        match dotted.split_once('.') {
+            Some((first, rest)) => self.sub(first).at(rest),
+            None => self.sub(dotted),
+        }
     }
 
     fn name(&self) -> String {

@@ -184,9 +184,11 @@ impl Detector for MaskRcnn {
         let (_, _, height, width) = batch.size4()?;
         let images: Vec<Geometry> = inputs.iter().map(|i| i.geometry).collect();
         let sizes: Vec<_> = images.iter().map(|i| i.resized).collect();
-        let outputs = tch::no_grad(|| self.heads(&self.maps(&batch, false)?, (width, height), &sizes))?;
+        let outputs = tracing::info_span!("network", images = inputs.len())
+            .in_scope(|| tch::no_grad(|| self.heads(&self.maps(&batch, false)?, (width, height), &sizes)))?;
         let masks = outputs.mask_logits.as_ref().map(postprocess::probabilities).transpose()?;
         let networked = Instant::now();
+        let _span = tracing::info_span!("postprocess", images = inputs.len()).entered();
         let images = postprocess::finish(self.rules, &outputs.found, masks.as_ref(), &images)?;
         let ms = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e3;
         let times = StageTimes {

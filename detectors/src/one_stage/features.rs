@@ -4,24 +4,24 @@ use super::Outputs;
 use super::postprocess::Found;
 use crate::Error;
 use crate::detection::Detection;
-use crate::spec::{Dialect, OneStageSpec};
+use crate::spec::OneStageRules;
 use tch::{Device, Kind, Tensor};
 
 /// Raw outputs and prior boxes under one name in every dialect (`loc`, `conf`, `priors`; RefineDet: `arm_loc`,
 /// `arm_conf`, `odm_loc`, `odm_conf`, `priors`), sources, `detections` (rows class, score, x1, y1, x2, y2 in the unit of
 /// the prior boxes, by class, then by score), and the same again under the reference's own names where they differ.
 pub(super) fn named(
-    spec: &OneStageSpec,
+    rules: &OneStageRules,
     outputs: Outputs,
     found: &[Vec<Found>],
     finished: &[Vec<Detection>],
 ) -> Result<Vec<(String, Tensor)>, Error> {
     let mut named: Vec<(String, Tensor)> = Vec::new();
     // Each reference shows its sources on another side of the L2 normalisation.
-    named.extend(match (&outputs.refined, spec.dialect) {
+    named.extend(match (&outputs.refined, rules.sources) {
         (Some(_), _) => numbered("arm_source", outputs.sources),
-        (None, Dialect::Torchvision) => numbered("features", outputs.sources),
-        (None, _) => numbered("source", outputs.maps),
+        (None, (name, true)) => numbered(name, outputs.sources),
+        (None, (name, false)) => numbered(name, outputs.maps),
     });
     let (loc, conf) = if outputs.refined.is_some() { ("odm_loc", "odm_conf") } else { ("loc", "conf") };
     if let Some((maps, arm)) = outputs.refined {
@@ -30,12 +30,7 @@ pub(super) fn named(
         named.push(("arm_conf".into(), arm.logits));
     }
     let priors = rows(outputs.priors.reported.as_flattened(), 4)?;
-    let theirs = match spec.dialect {
-        Dialect::Torchvision => Some(["bbox_regression", "cls_logits", "anchors"]),
-        Dialect::Uoip => Some(["loc", "conf", "anchors"]),
-        Dialect::Caffe if loc == "loc" => Some(["mbox_loc", "mbox_conf", "priors"]),
-        _ => None,
-    };
+    let theirs = rules.outputs.filter(|_| loc == "loc");
     let ours = [(loc, outputs.raw.deltas), (conf, outputs.raw.logits), ("priors", priors)];
     for (i, (name, tensor)) in ours.into_iter().enumerate() {
         if let Some(other) = theirs.map(|names| names[i]).filter(|&other| other != name) {

@@ -219,8 +219,10 @@ impl Detector for OneStage {
         let start = Instant::now();
         let batch = self.spec.input.batch(inputs, self.device, self.kind)?;
         let batched = Instant::now();
-        let outputs = tch::no_grad(|| self.try_forward_t(&batch, false))?;
+        let outputs = tracing::info_span!("network", images = inputs.len())
+            .in_scope(|| tch::no_grad(|| self.try_forward_t(&batch, false)))?;
         let networked = Instant::now();
+        let _span = tracing::info_span!("postprocess", images = inputs.len()).entered();
         let images: Vec<Geometry> = inputs.iter().map(|i| i.geometry).collect();
         let images = self.finish(tch::no_grad(|| self.found(&outputs, &batch))?, &images);
         let ms = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e3;
@@ -238,7 +240,7 @@ impl Detector for OneStage {
             let outputs = self.try_forward_t(&batch, false)?;
             let found = self.found(&outputs, &batch)?;
             let finished = self.finish(found.clone(), images);
-            features::named(&self.head, outputs, &found, &finished)
+            features::named(self.rules, outputs, &found, &finished)
         })
     }
 }

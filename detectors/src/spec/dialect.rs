@@ -2,7 +2,6 @@
 
 use super::{OneStageRules, one_stage};
 use serde::{Deserialize, Serialize};
-use std::str::FromStr;
 use vovdet_pretrained::naming::Naming;
 
 /// Whose rules a detector follows.
@@ -78,17 +77,6 @@ impl Dialect {
 impl std::fmt::Display for Dialect {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-impl FromStr for Dialect {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|d| d.name() == text)
-            .ok_or_else(|| format!("`{text}` is not a dialect: choose {}", Self::ALL.map(Self::name).join(", ")))
     }
 }
 

@@ -197,6 +197,10 @@ pub struct OneStageRules {
     pub one_per_prior: bool,
     /// Boxes are clipped to the photograph at the end.
     pub clip_after_rescale: bool,
+    /// What the reference calls the maps that it predicts from, and whether that is behind their L2 normalisation.
+    pub sources: (&'static str, bool),
+    /// What the reference of a detector of one step calls box deltas, class logits and prior boxes.
+    pub outputs: Option<[&'static str; 3]>,
 }
 
 /// Where the ε of L2 normalisation stands.
@@ -235,6 +239,8 @@ pub(super) static CAFFE: OneStageRules = OneStageRules {
     keep_all: false,
     one_per_prior: false,
     clip_after_rescale: true,
+    sources: ("source", false),
+    outputs: Some(["mbox_loc", "mbox_conf", "priors"]),
 };
 
 pub(super) static TORCHVISION: OneStageRules = OneStageRules {
@@ -244,6 +250,8 @@ pub(super) static TORCHVISION: OneStageRules = OneStageRules {
     max_log_scale: crate::ops::boxes::MAX_LOG_SCALE,
     clip_before_nms: true,
     clip_after_rescale: false,
+    sources: ("features", true),
+    outputs: Some(["bbox_regression", "cls_logits", "anchors"]),
     ..CAFFE
 };
 
@@ -253,6 +261,7 @@ pub(super) static LUUUYI: OneStageRules = OneStageRules {
     objectness_inclusive: true,
     keep_all: true,
     clip_after_rescale: false,
+    outputs: None,
     ..CAFFE
 };
 
@@ -265,5 +274,6 @@ pub(super) static UOIP: OneStageRules = OneStageRules {
     nms_inclusive: true,
     one_per_prior: true,
     clip_after_rescale: false,
+    outputs: Some(["loc", "conf", "anchors"]),
     ..CAFFE
 };
