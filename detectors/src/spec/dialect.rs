@@ -2,6 +2,7 @@
 
 use super::{OneStageRules, one_stage};
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 use vovdet_pretrained::naming::Naming;
 
 /// Whose rules a detector follows.
@@ -77,6 +78,15 @@ impl Dialect {
 impl std::fmt::Display for Dialect {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|d| d.name() == text);
+        found.ok_or_else(|| format!("`{text}` is not a dialect: choose {}", Self::ALL.map(Self::name).join(", ")))
     }
 }
 
