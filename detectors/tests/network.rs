@@ -116,3 +116,15 @@ fn networks_move_between_threads() {
     let count = std::thread::spawn(move || tch::no_grad(|| network.outputs_t(&x, &[], false).unwrap().len()));
     assert_eq!(count.join().unwrap(), 2);
 }
+
+/// A file of another architecture is named as what it is; names of one architecture are never suggested for another's.
+#[test]
+fn a_misfit_says_what_the_file_fits() {
+    let fixture = Fixture::open("backbone_v1_vovnet27_slim");
+    let asked = ModelSpec::named("resnet50", None).unwrap();
+    let error = load(Some(asked), &fixture.checkpoint(), &LoadOptions::default()).unwrap_err();
+    let Error::Misfit(report) = &error else { panic!("{error}") };
+    assert_eq!(report.fits, ["vovnet27_slim", "vovnet27_slim_caffe"]);
+    assert!(error.to_string().ends_with("fits vovnet27_slim, not resnet50"), "{error}");
+    assert!(report.missing.iter().all(|missing| missing.near.is_none()));
+}

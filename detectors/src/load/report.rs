@@ -8,7 +8,7 @@ use vovdet_pretrained::Checkpoint;
 use vovdet_pretrained::naming::{Naming, closest, is_ignorable};
 
 /// So many names are written out; the rest is counted.
-const SHOWN: usize = 8;
+const SHOWN: usize = 4;
 
 /// A parameter of the model that the checkpoint does not have.
 #[derive(Debug, Clone, Serialize)]
@@ -105,7 +105,11 @@ impl LoadReport {
     }
 
     /// The same with the known models that the checkpoint fits.
-    pub(super) fn with_fits(self, fits: Vec<String>) -> Self {
+    pub(super) fn with_fits(mut self, fits: Vec<String>) -> Self {
+        if !fits.is_empty() {
+            // The names of another architecture are no misspellings of this one's.
+            self.missing.iter_mut().for_each(|missing| missing.near = None);
+        }
         Self { fits, ..self }
     }
 
@@ -116,9 +120,14 @@ impl LoadReport {
 
     /// Why the checkpoint does not fit, in one sentence.
     fn misfit(&self) -> String {
+        let verdict = self.verdict();
+        if self.fits.is_empty() { format!("{verdict}: {}", self.faults().join("; ")) } else { verdict }
+    }
+
+    fn verdict(&self) -> String {
         match self.fits.first() {
             Some(other) => format!("{} fits {other}, not {}", self.source, self.model),
-            None => format!("{} does not fit {}: {}", self.source, self.model, self.faults().join("; ")),
+            None => format!("{} does not fit {}", self.source, self.model),
         }
     }
 
@@ -160,6 +169,9 @@ impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.is_complete() && !f.alternate() {
             return f.write_str(&self.misfit());
+        }
+        if !self.is_complete() {
+            writeln!(f, "{}", self.verdict())?;
         }
         let dialect = self.dialect.map(|d| format!(", {d} dialect")).unwrap_or_default();
         let naming = self.naming.map_or("its own names".into(), |n| format!("{n} names"));
