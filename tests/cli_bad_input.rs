@@ -66,7 +66,7 @@ fn options_that_make_no_sense() {
             assert!(ran.err.contains(word), "no {word:?} in: {}", ran.err);
         }
     };
-    usage(&["--dialect", "mmdetection"], &["--dialect", "choose maskrcnn-benchmark, detectron2, torchvision"]);
+    usage(&["--dialect", "mmdetection"], &["--dialect", "maskrcnn-benchmark, detectron2, torchvision"]);
     usage(&["--norm", "layer"], &["--norm", "batch, frozen, group"]);
     usage(&["--device", "tpu"], &["--device", "auto, cpu, cuda"]);
     usage(&["--device", "cuda:99"], &["--device cuda"]);
