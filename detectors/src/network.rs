@@ -87,8 +87,8 @@ impl Layers for Model {
 
 /// A model and its variables.
 ///
-/// A network is built in its trainable life: its parameters are variables of an [`nn::VarStore`] that can be listed,
-/// frozen, saved, copied and moved. [`Network::plan`] turns it to its inference life, in which norms are folded and no
+/// A network is built in its trainable form: its parameters are variables of an [`nn::VarStore`] that can be listed,
+/// frozen, saved, copied and moved. [`Network::plan`] turns it into its inference form, in which norms are folded and no
 /// variables remain.
 #[derive(Debug)]
 pub struct Network {
@@ -247,7 +247,7 @@ impl Network {
         Ok(write_safetensors(path, &data, &metadata)?)
     }
 
-    /// Turns every layer to its inference life: norms folded, weights laid out for and converted to `kind`. The
+    /// Turns every layer into its inference form: norms folded, weights laid out for and converted to `kind`. The
     /// variables are given up.
     ///
     /// # Errors

@@ -96,7 +96,7 @@ impl ConvSpec {
 
 /// Convolution, normalisation, activation.
 ///
-/// [`Layer::plan`] takes it from its trainable life into its inference life: normalisation folded into the weight,
+/// [`Layer::plan`] turns it from its trainable form into its inference form: normalisation folded into the weight,
 /// weight in channels_last order and in the precision of the engine.
 #[derive(Debug)]
 pub struct ConvNormAct {

@@ -1,6 +1,6 @@
 //! The layers that every network is made of, on tch's `nn`.
 //!
-//! A layer has two lives: trainable, on autograd, and planned for inference, with its norm folded and its weight in the
+//! A layer has two forms: trainable, on autograd, and planned for inference, with its norm folded and its weight in the
 //! layout and precision of the engine. [`Layers::visit`] reaches every layer of a network, in the order in which it was
 //! built: listing, freezing, folding and counting are visitors, and no network writes any of them itself.
 
@@ -71,7 +71,7 @@ pub trait Layer {
     /// Its parameters and buffers in the order in which they were built.
     fn parameters(&self) -> Vec<Parameter>;
 
-    /// Takes the layer from its trainable life to its inference life in `kind`: norm folded, weight laid out.
+    /// Turns the layer from its trainable form into its inference form in `kind`: norm folded, weight laid out.
     ///
     /// # Errors
     /// libtorch's message.

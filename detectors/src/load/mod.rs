@@ -35,7 +35,7 @@ pub struct LoadOptions {
     pub device: Device,
     /// Arithmetic.
     pub precision: Precision,
-    /// Keep every layer in its trainable life: no folding, no layout change. Needs float32 or float64.
+    /// Keep every layer in its trainable form: no folding, no layout change. Needs float32 or float64.
     pub plain: bool,
     /// Parameters that may be missing; `*` stands for anything.
     pub allow: Vec<String>,
