@@ -13,6 +13,10 @@ use image::RgbImage;
 use pil::Kernel;
 use tch::{Device, Kind, Tensor};
 
+/// Most pixels of the resized image, and of what lies between the two passes of the resize: 200 MB of bytes. Ordinary
+/// images need a few million; a picture of 1 x 10,000 pixels whose short side becomes 256 would need 655.
+const MAX_RESIZED: u64 = 1 << 26;
+
 /// One image, ready to be batched.
 #[derive(Debug)]
 pub struct Prepared {
@@ -51,7 +55,7 @@ impl InputSpec {
     /// Resizes and normalises an image.
     ///
     /// # Errors
-    /// When the image is empty, or so elongated that a side of the input would vanish.
+    /// When the image is empty, or so elongated that a side of the input would vanish or the input be huge.
     pub fn prepare(&self, image: &RgbImage) -> Result<Prepared, Error> {
         let _span = tracing::info_span!("prepare").entered();
         let (w, h) = image.dimensions();
@@ -61,6 +65,14 @@ impl InputSpec {
         let (rw, rh) = self.resized_size(w, h);
         if rw == 0 || rh == 0 {
             return Err(Error::Input(format!("the image is too elongated to resize ({w}x{h})")));
+        }
+        // The first pass resizes the rows and keeps their number.
+        if u64::from(rw) * u64::from(rh.max(h)) > MAX_RESIZED {
+            return Err(Error::Input(format!(
+                "the image is too elongated ({w}x{h}): resizing it to {rw}x{rh} would need more than {} million pixels; \
+                 crop it",
+                MAX_RESIZED / 1_000_000
+            )));
         }
         let (pixels, resized) = match self.resampler {
             Resampler::TorchBilinear => (self.resize_floats(image, rw, rh)?, (rw, rh)),
@@ -75,7 +87,9 @@ impl InputSpec {
     pub fn resized_size(&self, w: u32, h: u32) -> (u32, u32) {
         match self.resize {
             ResizeRule::CenterCrop { short, .. } => {
-                let scale = |long: u32, s: u32| (u64::from(short) * u64::from(long) / u64::from(s)) as u32;
+                let scale = |long: u32, s: u32| {
+                    u32::try_from(u64::from(short) * u64::from(long) / u64::from(s)).unwrap_or(u32::MAX)
+                };
                 if w <= h { (short, scale(h, w)) } else { (scale(w, h), short) }
             }
             ResizeRule::Warp { size } => (size, size),
@@ -215,4 +229,31 @@ fn torchvision_size(w: u32, h: u32, min: u32, max: u32) -> (u32, u32) {
     let scale = (min as f32 / w.min(h) as f32).min(max as f32 / w.max(h) as f32);
     let side = |side: u32| (f64::from(side) * f64::from(scale)).floor() as u32;
     (side(w), side(h))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::spec::Dialect;
+
+    /// A thin picture must not ask for gigabytes, whatever the rule; one that is merely long is prepared.
+    #[test]
+    fn thin_pictures_are_refused_before_memory_is_spent() {
+        let coco = InputSpec::coco(Dialect::Torchvision).unwrap();
+        for (spec, (w, h)) in [
+            (InputSpec::imagenet(), (1, 1_000_000)),
+            (InputSpec::imagenet(), (1_000_000, 1)),
+            (InputSpec::imagenet(), (1, 10_000)),
+            (InputSpec::caffe(300), (1, 1 << 24)),
+            (InputSpec { resampler: Resampler::TorchBilinear, ..InputSpec::caffe(320) }, (1, 1 << 24)),
+        ] {
+            let error = spec.prepare(&RgbImage::new(w, h)).unwrap_err().to_string();
+            assert!(error.contains("too elongated") && error.contains(&format!("{w}x{h}")), "{error}");
+        }
+        assert_eq!(InputSpec::imagenet().prepare(&RgbImage::new(20, 2000)).unwrap().geometry.resized, (224, 224));
+        assert_eq!(InputSpec::caffe(300).prepare(&RgbImage::new(2, 65_535)).unwrap().geometry.resized, (300, 300));
+        assert!(coco.prepare(&RgbImage::new(400, 30)).is_ok());
+    }
 }
