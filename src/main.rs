@@ -10,6 +10,7 @@ fn main() -> ExitCode {
     let cli = Cli::from_arguments();
     let Some(verb) = cli.verb.without_network() else { return become_network() };
     let _clean_up = vovdet_files::clean_up();
+    vovdet_datasets::image::silence_decoder_panics();
     let console = cli.global.console();
     finish(&console, verb.run(&console))
 }

@@ -1,14 +1,16 @@
 //! Where images come from: files, folders, patterns, standard input, lists of paths.
 
-use crate::image::{self, ImageError};
+use crate::image::{Encoded, ImageError, has_image_extension};
+use crate::pipeline::Turn;
 use ::image::RgbImage;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use vovdet_files::ReadFault;
 
-/// Extensions that count as images inside a folder.
-const EXTENSIONS: [&str; 13] =
-    ["bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "pbm", "pgm", "png", "ppm", "tif", "tiff", "webp"];
+/// Longest line of a list in bytes, well above the longest path.
+const MAX_LINE: usize = 1 << 16;
 
 /// One image to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,9 +60,25 @@ impl Source {
     /// # Errors
     /// When there is none; the message stands behind [`Source::name`].
     pub fn read(&self) -> Result<RgbImage, ImageError> {
+        self.open()?.decode()
+    }
+
+    /// Reads and decodes the image once its turn has the memory for it.
+    ///
+    /// # Errors
+    /// See [`Source::read`].
+    pub fn read_in_turn(&self, turn: &Turn<'_>) -> Result<RgbImage, ImageError> {
+        let length = self.path().and_then(|path| std::fs::metadata(path).ok()).map_or(0, |found| found.len());
+        turn.reserve(length);
+        let encoded = self.open()?;
+        turn.reserve(encoded.memory().saturating_sub(length));
+        encoded.decode()
+    }
+
+    fn open(&self) -> Result<Encoded<'static>, ImageError> {
         match self {
-            Self::File(path) => image::read(path),
-            Self::Stdin => image::decode(&image::bytes_of(io::stdin().lock())?),
+            Self::File(path) => Encoded::open(path),
+            Self::Stdin => Encoded::from_reader(io::stdin().lock()),
             Self::Nothing { reason, .. } => Err(ImageError::NoImage(reason.clone())),
         }
     }
@@ -89,20 +107,54 @@ impl Sources {
     /// The paths in a list, one per line, empty lines left out; `-` reads the list from standard input.
     ///
     /// # Errors
-    /// When the list cannot be opened.
-    pub fn from_list(list: &Path, recursive: bool) -> io::Result<Self> {
+    /// When the list cannot be opened, or is no regular file: `-` is for pipes.
+    pub fn from_list(list: &Path, recursive: bool) -> Result<Self, ReadFault> {
         let reader: Box<dyn BufRead + Send> = if list == Path::new("-") {
             Box::new(BufReader::new(io::stdin()))
         } else {
-            Box::new(BufReader::new(File::open(list)?))
+            Box::new(BufReader::new(vovdet_files::open(list).map_err(|error| error.fault)?))
         };
         let name = list.to_path_buf();
-        let items = reader.lines().flat_map(move |line| match line {
-            Ok(line) if line.trim().is_empty() => Vec::new(),
-            Ok(line) => expand_existing(Path::new(line.trim_end_matches('\r')), recursive),
-            Err(e) => vec![Source::nothing(&name, format!("has a line that cannot be read: {e}"))],
+        let items = Lines { reader, ended: false }.flat_map(move |line| match line {
+            Ok(line) if line.trim_ascii().is_empty() => Vec::new(),
+            Ok(line) => expand_existing(Path::new(OsStr::from_bytes(&line)), recursive),
+            Err(reason) => vec![Source::nothing(&name, reason)],
         });
         Ok(Self { items: Box::new(items), len: None })
+    }
+}
+
+/// The lines of a list, without their ends; a line that is too long or cannot be read is the last.
+struct Lines<R> {
+    reader: R,
+    ended: bool,
+}
+
+impl<R: BufRead> Iterator for Lines<R> {
+    type Item = Result<Vec<u8>, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let mut line = Vec::new();
+        match self.reader.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut line) {
+            Ok(0) => None,
+            Ok(MAX_LINE) if line.last() != Some(&b'\n') => {
+                self.ended = true;
+                Some(Err(format!("has a line of more than {MAX_LINE} bytes: it is no list of paths")))
+            }
+            Ok(_) => {
+                for end in [b'\n', b'\r'] {
+                    line.pop_if(|last| *last == end);
+                }
+                Some(Ok(line))
+            }
+            Err(e) => {
+                self.ended = true;
+                Some(Err(format!("has a line that cannot be read: {e}")))
+            }
+        }
     }
 }
 
@@ -160,11 +212,6 @@ fn images_in(folder: &Path, recursive: bool, found: &mut Vec<Source>, folders: &
     Ok(())
 }
 
-fn has_image_extension(path: &Path) -> bool {
-    let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
-    extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -197,6 +244,12 @@ mod tests {
         let list = root.join("list.txt");
         std::fs::write(&list, "one.png\r\n\n two.png\n").unwrap();
         assert_eq!(names(Sources::from_list(&list, false).unwrap(), root), ["one.png", " two.png"]);
+        std::fs::write(&list, [b"a.png\n", &[b'x'; MAX_LINE + 1][..], b"\nb.png\n"].concat()).unwrap();
+        let mut lines = Sources::from_list(&list, false).unwrap().items;
+        assert_eq!(lines.next().unwrap().name(), "a.png");
+        assert!(lines.next().unwrap().read().unwrap_err().to_string().contains("no list of paths"));
+        assert!(lines.next().is_none());
+        assert!(Sources::from_list(Path::new("/dev/zero"), false).is_err());
     }
 
     #[test]
@@ -209,6 +262,6 @@ mod tests {
             "is a folder without images; its folders are read with --recursive"
         );
         let missing = Sources::from_arguments(&[folder.path().join("no.png")], false).items.next().unwrap();
-        assert!(matches!(missing.read(), Err(ImageError::Missing)));
+        assert!(matches!(missing.read(), Err(ImageError::File(ReadFault::Missing))));
     }
 }

@@ -100,3 +100,50 @@ fn strangers_are_called_by_their_name() {
         assert!(error.contains(word), "{error}");
     }
 }
+
+/// A few bytes must not take gigabytes: this GIF of 35 bytes claims a screen of 16384 x 16384.
+#[test]
+fn a_file_is_long_enough_for_its_size() {
+    let gif = |side: u16| {
+        let [low, high] = side.to_le_bytes();
+        let mut gif = b"GIF89a".to_vec();
+        gif.extend([low, high, low, high, 0x80, 0, 0, 0, 0, 0, 255, 255, 255]);
+        gif.extend([0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0, 0x3b]);
+        gif
+    };
+    assert_eq!(gif(16384).len(), 35);
+    let error = image::decode(&gif(16384)).unwrap_err().to_string();
+    assert!(error.contains("16384 x 16384 pixels, which 35 bytes cannot hold"), "{error}");
+    assert_eq!(image::decode(&gif(300)).unwrap().dimensions(), (300, 300));
+}
+
+/// A progressive JPEG whose last scan comes again and again would be decoded for minutes.
+#[test]
+fn scans_are_limited() {
+    let jpeg = fs::read(folder().join("progressive.jpg")).unwrap();
+    let last = jpeg.windows(2).rposition(|pair| pair == [0xff, 0xda]).unwrap();
+    let scan = &jpeg[last..jpeg.len() - 2];
+    let repeated = |n: usize| [&jpeg[..last], &scan.repeat(n), &[0xff, 0xd9]].concat();
+    assert!(image::decode(&repeated(3)).is_ok());
+    let error = image::decode(&repeated(5000)).unwrap_err().to_string();
+    assert!(error.contains("scans, more than the limit"), "{error}");
+}
+
+#[test]
+fn sizes_are_known_without_decoding() {
+    let expected: Value = serde_json::from_str(&fs::read_to_string(folder().join("expected.json")).unwrap()).unwrap();
+    for (name, bytes) in files() {
+        let (width, height) = image::Encoded::new(&bytes).unwrap_or_else(|e| panic!("{name}: {e}")).upright_size();
+        assert_eq!(serde_json::json!([width, height]), expected[&name]["size"], "{name}");
+    }
+}
+
+#[test]
+fn pipes_and_devices_are_no_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("a.jpg");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let error = image::read(&pipe).unwrap_err().to_string();
+    assert!(error.contains("named pipe"), "{error}");
+    assert!(image::read(Path::new("/dev/zero")).unwrap_err().to_string().contains("device"));
+}

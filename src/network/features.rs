@@ -44,8 +44,7 @@ enum Source {
 impl Source {
     fn open(path: &Path) -> Result<Self> {
         let file = || path.display().to_string();
-        let bytes = std::fs::File::open(path).map_err(anyhow::Error::from).and_then(|f| Ok(image::bytes_of(f)?));
-        let bytes = bytes.with_context(file)?;
+        let bytes = vovdet_files::read_bounded(path, image::MAX_BYTES)?;
         // A safetensors file begins with the length of its header and a brace; no image does.
         if bytes.get(8) == Some(&b'{') {
             return Ok(Self::Tensors(Checkpoint::from_bytes(&file(), bytes)?));

@@ -4,15 +4,12 @@ use anyhow::{Context, Result, bail};
 use image::RgbImage;
 use std::path::Path;
 use std::time::Instant;
-use vovdet::cli::arguments::{SourceOptions, cores};
+use vovdet::cli::arguments::SourceOptions;
 use vovdet::cli::console::Console;
-use vovdet_datasets::pipeline;
+use vovdet_datasets::pipeline::{self, Turn};
 use vovdet_datasets::sources::{Source, Sources};
 use vovdet_detectors::Prepared;
 use vovdet_detectors::spec::InputSpec;
-
-/// Name of the threads that read images.
-const READER: &str = "image reader";
 
 /// An image of the run, ready for the network, or why it is not.
 pub struct Item {
@@ -75,13 +72,14 @@ pub fn in_batches(
     keep_pictures: bool,
     mut answer: impl FnMut(&Console, Vec<Item>) -> Result<()>,
 ) -> Result<()> {
-    let workers = cores().min(16);
-    let work = |(index, source): (usize, Source)| {
-        let ready = prepare(&source, spec, keep_pictures);
+    // As many as the network has threads: decoding keeps up with it, and `--threads` bounds both.
+    let workers = usize::try_from(tch::get_num_threads()).unwrap_or(1).clamp(1, 16);
+    let work = |(index, source): (usize, Source), turn: Turn| {
+        let ready = prepare(&source, &turn, spec, keep_pictures);
         Item { index, source, ready }
     };
     let items = sources.items.enumerate();
-    pipeline::in_order(READER, items, workers, workers + batch, work, |items| {
+    pipeline::in_order("image reader", items, workers, workers + batch, pipeline::MEMORY, work, |items| {
         let mut group = Vec::new();
         let mut good = 0;
         for item in items {
@@ -96,9 +94,9 @@ pub fn in_batches(
     })
 }
 
-fn prepare(source: &Source, spec: &InputSpec, keep_picture: bool) -> Result<Ready, String> {
+fn prepare(source: &Source, turn: &Turn, spec: &InputSpec, keep_picture: bool) -> Result<Ready, String> {
     let start = Instant::now();
-    let picture = source.read().map_err(|e| e.to_string())?;
+    let picture = source.read_in_turn(turn).map_err(|e| e.to_string())?;
     let decode_ms = milliseconds(start);
     let start = Instant::now();
     let input = spec.prepare(&picture).map_err(|e| e.to_string())?;
@@ -108,14 +106,4 @@ fn prepare(source: &Source, spec: &InputSpec, keep_picture: bool) -> Result<Read
 
 fn milliseconds(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
-}
-
-/// Keeps decoders that give up by panicking from writing to standard error: the panic becomes the image's error.
-pub fn hush_decoders() {
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if std::thread::current().name() != Some(READER) {
-            usual(info);
-        }
-    }));
 }

@@ -19,7 +19,7 @@ use vovdet::cli::{Cli, Outcome, Verb, finish};
 fn main() -> ExitCode {
     vovdet_native::tune_allocator();
     let _clean_up = vovdet_files::clean_up();
-    images::hush_decoders();
+    vovdet_datasets::image::silence_decoder_panics();
     let cli = Cli::from_arguments();
     let console = cli.global.console();
     finish(&console, run(&cli.verb, &console))

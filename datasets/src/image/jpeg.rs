@@ -3,7 +3,7 @@
 //! libjpeg reports fatal errors by unwinding; the caller catches them.
 
 use super::pixels::cmyk_to_rgb;
-use super::{ImageError, check_size};
+use super::{ImageError, check_size, directory};
 use ::image::RgbImage;
 use ::image::metadata::Orientation;
 use mozjpeg::{ColorSpace, Decompress, Marker};
@@ -23,7 +23,7 @@ pub fn decode(bytes: &[u8]) -> Result<(RgbImage, Orientation), ImageError> {
     check_size(width as u64, height as u64)?;
     let orientation = header
         .markers()
-        .find_map(|marker| Orientation::from_exif_chunk(marker.data.strip_prefix(b"Exif\0\0")?))
+        .find_map(|marker| Some(directory::orientation(marker.data.strip_prefix(b"Exif\0\0")?)))
         .unwrap_or(Orientation::NoTransforms);
     let inks = header.components().len() == 4;
     let colours = if inks { ColorSpace::JCS_CMYK } else { ColorSpace::JCS_RGB };

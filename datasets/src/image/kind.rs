@@ -4,6 +4,7 @@ use super::ImageError;
 use ::image::ImageFormat;
 
 /// Which decoder reads it.
+#[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// libjpeg.
     Jpeg,
@@ -11,8 +12,15 @@ pub enum Kind {
     Other(ImageFormat),
 }
 
+impl Kind {
+    /// Whether a picture of any size may be a file of a few bytes.
+    pub fn may_be_any_size(self) -> bool {
+        matches!(self, Self::Other(ImageFormat::WebP))
+    }
+}
+
 /// Recognised, but not decoded here: what it is and what to do.
-const KNOWN_STRANGERS: [(usize, &[u8], &str); 12] = [
+const UNSUPPORTED: [(usize, &[u8], &str); 12] = [
     (4, b"ftypavi", "an AVIF image, which is not supported; save it as PNG or JPEG"),
     (4, b"ftyphei", "a HEIC photograph, which is not supported; save it as PNG or JPEG"),
     (4, b"ftypmif1", "a HEIF image, which is not supported; save it as PNG or JPEG"),
@@ -39,19 +47,19 @@ pub fn of(bytes: &[u8]) -> Result<Kind, ImageError> {
         return Ok(Kind::Jpeg);
     }
     if let Some((.., what)) =
-        KNOWN_STRANGERS.iter().find(|(at, magic, _)| bytes[(*at).min(bytes.len())..].starts_with(magic))
+        UNSUPPORTED.iter().find(|(at, magic, _)| bytes[(*at).min(bytes.len())..].starts_with(magic))
     {
         return Err(ImageError::NotAnImage((*what).into()));
     }
     match ::image::guess_format(bytes) {
         Ok(format) if format.reading_enabled() => Ok(Kind::Other(format)),
         Ok(format) => Err(ImageError::Unsupported(format!("{format:?}"))),
-        Err(_) => Err(ImageError::NotAnImage(stranger(bytes))),
+        Err(_) => Err(ImageError::NotAnImage(description(bytes))),
     }
 }
 
 /// What a file without a known signature looks like.
-fn stranger(bytes: &[u8]) -> String {
+fn description(bytes: &[u8]) -> String {
     let head = &bytes[..bytes.len().min(512)];
     let text = String::from_utf8_lossy(head).trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
     if text.starts_with("<!doctype html") || text.starts_with("<html") {

@@ -1,21 +1,38 @@
 //! Every kind of pixel to 8-bit RGB, by PIL's arithmetic.
 
 use super::ImageError;
-use ::image::{DynamicImage, ImageBuffer, Pixel, RgbImage};
+use ::image::{DynamicImage, ImageBuffer, Pixel, RgbImage, RgbaImage};
 
-/// Keeps the colour and drops alpha; 16-bit samples keep their upper byte, grey becomes three equal channels.
+/// Keeps the colour and drops alpha; 16-bit samples keep their upper byte, grey becomes three equal channels, and
+/// floating-point colour is cut off below 0 and above 255, as PIL cuts off floating-point grey.
 pub fn to_rgb(image: DynamicImage) -> Result<RgbImage, ImageError> {
     Ok(match image {
         DynamicImage::ImageRgb8(rgb) => rgb,
-        DynamicImage::ImageRgba8(rgba) => map(&rgba, |p| [p[0], p[1], p[2]]),
+        DynamicImage::ImageRgba8(rgba) => without_alpha(rgba),
         DynamicImage::ImageLuma8(grey) => map(&grey, |p| [p[0]; 3]),
         DynamicImage::ImageLumaA8(grey) => map(&grey, |p| [p[0]; 3]),
         DynamicImage::ImageRgb16(rgb) => map(&rgb, |p| [high(p[0]), high(p[1]), high(p[2])]),
         DynamicImage::ImageRgba16(rgba) => map(&rgba, |p| [high(p[0]), high(p[1]), high(p[2])]),
         DynamicImage::ImageLuma16(grey) => map(&grey, |p| [high(p[0]); 3]),
         DynamicImage::ImageLumaA16(grey) => map(&grey, |p| [high(p[0]); 3]),
+        DynamicImage::ImageRgb32F(rgb) => map(&rgb, |p| [p[0] as u8, p[1] as u8, p[2] as u8]),
+        DynamicImage::ImageRgba32F(rgba) => map(&rgba, |p| [p[0] as u8, p[1] as u8, p[2] as u8]),
         other => return Err(ImageError::Unsupported(format!("{:?} pixels", other.color()))),
     })
+}
+
+/// In place: a large picture need not be there twice.
+fn without_alpha(rgba: RgbaImage) -> RgbImage {
+    let (width, height) = rgba.dimensions();
+    let mut bytes = rgba.into_raw();
+    let pixels = bytes.len() / 4;
+    for pixel in 1..pixels {
+        bytes.copy_within(4 * pixel..4 * pixel + 3, 3 * pixel);
+    }
+    bytes.truncate(3 * pixels);
+    bytes.shrink_to_fit();
+    // Three bytes are left of each pixel.
+    RgbImage::from_raw(width, height, bytes).unwrap_or_default()
 }
 
 fn map<P: Pixel>(from: &ImageBuffer<P, Vec<P::Subpixel>>, rgb: impl Fn(&[P::Subpixel]) -> [u8; 3]) -> RgbImage {
