@@ -33,7 +33,16 @@ fn checkpoints_are_read_without_libtorch() {
 fn data_sets_are_read_without_libtorch_and_the_command_line() {
     knows_nothing_of(
         "datasets",
-        &["tch", "clap", "indicatif", "vovdet-detectors", "vovdet-evaluation", "vovdet-native", "vovdet-pretrained"],
+        &[
+            "tch",
+            "clap",
+            "anyhow",
+            "indicatif",
+            "vovdet-detectors",
+            "vovdet-evaluation",
+            "vovdet-native",
+            "vovdet-pretrained",
+        ],
     );
 }
 

@@ -1,6 +1,6 @@
 //! Categories of a data set and classes of a network: two numberings that must not be mixed up.
 
-use anyhow::{Result, anyhow, bail};
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
@@ -58,7 +58,8 @@ impl ClassMap {
             let mut ids: Vec<_> = categories.iter().map(|category| category.id).collect();
             ids.sort_unstable();
             if ids.len() != classes.len() {
-                bail!("{} has {} categories: {}", data, ids.len(), outputs(classes.len()));
+                let (categories, classes) = (ids.len(), classes.len());
+                return Err(Error::Classes { data: data.into(), categories, classes, missing: Vec::new() });
             }
             return Ok(Self { categories: ids.into_iter().map(Some).collect() });
         }
@@ -68,14 +69,12 @@ impl ClassMap {
         let strangers: Vec<_> =
             classes.iter().zip(&ids).filter(|(class, id)| id.is_none() && used(class)).map(|(c, _)| c.name).collect();
         if !strangers.is_empty() && (!some || strangers.len() == classes.len()) {
-            bail!(
-                "{data} has {} categories, and {}: {} of them are not in the data ({}); name the model's classes with \
-                 --class-names, or keep those in common with --classes",
-                categories.len(),
-                outputs(classes.len()),
-                strangers.len(),
-                few(&strangers),
-            );
+            return Err(Error::Classes {
+                data: data.into(),
+                categories: categories.len(),
+                classes: classes.len(),
+                missing: strangers.into_iter().map(String::from).collect(),
+            });
         }
         Ok(Self { categories: ids })
     }
@@ -97,8 +96,7 @@ pub fn chosen(words: &[String], categories: &[Category]) -> Result<Vec<CategoryI
         let found = by_name.or_else(|| categories.iter().find(|category| category.id.to_string() == word));
         found.map(|category| category.id).ok_or_else(|| {
             let near = nearest(word, categories.iter().map(|c| c.name.as_str()));
-            let hint = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
-            anyhow!("--classes: the data set has no category `{word}`{hint}")
+            Error::UnknownCategory { word: word.into(), near: near.map(String::from) }
         })
     };
     let mut ids = Vec::with_capacity(words.len());
@@ -119,18 +117,6 @@ fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a s
     let likeness = |name: &'a str| (strsim::normalized_levenshtein(word, name), name);
     let best = names.map(likeness).reduce(|best, next| if next.0 > best.0 { next } else { best });
     best.filter(|(likeness, _)| *likeness >= ALIKE).map(|(_, name)| name)
-}
-
-fn outputs(classes: usize) -> String {
-    format!("the model has {classes} classes ({} outputs with the background)", classes + 1)
-}
-
-/// The first few words of a list.
-fn few(words: &[&str]) -> String {
-    match words {
-        [first, second, third, _, ..] => format!("{first}, {second}, {third}, …"),
-        words => words.join(", "),
-    }
 }
 
 #[cfg(test)]

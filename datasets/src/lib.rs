@@ -1,9 +1,11 @@
-//! Data sets without a network: image files as pixels, annotations in the forms of COCO and VOC, and what is odd about
+//! Data sets without a network: image files as pixels, annotations in the forms of COCO, VOC and YOLO text, and what is odd about
 //! both. Knows nothing of libtorch and of the command line.
 
 pub mod annotations;
 pub mod category;
 pub mod coco;
+pub mod convert;
+mod error;
 pub mod image;
 pub mod inspect;
 pub mod named;
@@ -11,8 +13,18 @@ pub mod pipeline;
 pub mod sources;
 pub mod text;
 pub mod voc;
+pub mod yolo;
 
-use std::path::Path;
+pub use error::{Error, Result};
+
+use std::path::{Component, Path, PathBuf};
+
+/// The file `name` below `folder`; none when the name leads out of it, by `..` or by being absolute.
+pub fn inside(folder: &Path, name: &str) -> Option<PathBuf> {
+    let name = Path::new(name);
+    let leads_out = |part: Component| !matches!(part, Component::Normal(_) | Component::CurDir);
+    (!name.components().any(leads_out) && name.file_name().is_some()).then(|| folder.join(name))
+}
 
 /// A file's name without folder and extension.
 fn stem(path: &Path) -> String {

@@ -1,7 +1,10 @@
 //! Text files as people have them: with a byte order mark, or in UTF-16.
 
-use std::io::{self, ErrorKind};
+use crate::{Error, Result};
 use std::path::Path;
+
+/// Most bytes of a text file that is read whole: lists, labels and annotations of one image are far smaller.
+const MAX_BYTES: u64 = 1 << 28;
 
 /// UTF-8's byte order mark.
 const MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -10,8 +13,8 @@ const MARK: &[u8] = b"\xEF\xBB\xBF";
 ///
 /// # Errors
 /// When it cannot be read, or is neither UTF-8 nor UTF-16 with its mark.
-pub fn read(path: &Path) -> io::Result<String> {
-    decoded(std::fs::read(path)?)
+pub fn read(path: &Path) -> Result<String> {
+    decoded(vovdet_files::read_bounded(path, MAX_BYTES)?).map_err(|what| Error::content(path, what))
 }
 
 /// Bytes without UTF-8's byte order mark.
@@ -19,19 +22,18 @@ pub fn unmarked(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(MARK).unwrap_or(bytes)
 }
 
-fn decoded(bytes: Vec<u8>) -> io::Result<String> {
-    let refused = |what| io::Error::new(ErrorKind::InvalidData, what);
+fn decoded(bytes: Vec<u8>) -> Result<String, &'static str> {
     let utf16 = |join: fn([u8; 2]) -> u16| {
         let (pairs, rest) = bytes[2..].as_chunks::<2>();
         let text = char::decode_utf16(pairs.iter().map(|pair| join(*pair))).collect::<Result<String, _>>();
-        text.ok().filter(|_| rest.is_empty()).ok_or_else(|| refused("is UTF-16 text that breaks off"))
+        text.ok().filter(|_| rest.is_empty()).ok_or("is UTF-16 text that breaks off")
     };
     match bytes[..] {
         [0xFF, 0xFE, ..] => utf16(u16::from_le_bytes),
         [0xFE, 0xFF, ..] => utf16(u16::from_be_bytes),
         _ => match std::str::from_utf8(unmarked(&bytes)) {
             Ok(text) => Ok(text.to_owned()),
-            Err(_) => Err(refused("is not UTF-8 text: save it as UTF-8")),
+            Err(_) => Err("is not UTF-8 text: save it as UTF-8"),
         },
     }
 }
@@ -55,7 +57,7 @@ mod tests {
         ] {
             assert_eq!(decoded(bytes.clone()).unwrap(), "é1", "{bytes:?}");
         }
-        assert!(decoded(b"caf\xE9".to_vec()).unwrap_err().to_string().contains("UTF-8"));
+        assert!(decoded(b"caf\xE9".to_vec()).unwrap_err().contains("UTF-8"));
         assert!(decoded(b"\xFF\xFEa".to_vec()).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use super::ids::Id;
 use super::results::{Record, box_or_nothing, not_results};
 use super::{CocoData, RawResults};
-use anyhow::{Context, Result, anyhow, bail};
+use crate::{Error, Result};
 use hotcoco::Annotation;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -86,21 +86,22 @@ impl<'a> ResultFiles<'a> {
     /// # Errors
     /// When the file cannot be read or is none of these, or a result is of an image that the data set does not have.
     pub fn add(&mut self, path: &Path, images: &HashSet<u64>) -> Result<()> {
-        let shown = || path.display().to_string();
-        let file = u32::try_from(self.files.len()).context("too many files")?;
-        let mut reader = BufReader::new(File::open(path).with_context(shown)?);
-        let lines = match starts(&mut reader).with_context(shown)? {
+        let file = u32::try_from(self.files.len()).map_err(|_| Error::content(path, "is one file too many"))?;
+        let mut reader = BufReader::new(vovdet_files::open(path)?);
+        let lines = match starts(&mut reader).map_err(Error::io(path))? {
             Start::List => false,
             Start::Lines => true,
             Start::Other => {
                 // A data set around the results is not what runs write; as a list it can be read as the others are.
-                let list = tempfile::tempfile().context("a temporary file")?;
-                RawResults::read(path)?.write_to(&list).context("a temporary file")?;
+                let temporary = Error::io(&std::env::temp_dir());
+                let raw = RawResults::read(path)?;
+                let written = tempfile::tempfile().and_then(|list| raw.write_to(&list).map(|()| list));
+                let list = written.map_err(temporary)?;
                 reader = BufReader::new(list);
                 false
             }
         };
-        reader.rewind().with_context(shown)?;
+        reader.rewind().map_err(Error::io(path))?;
         let strangers = self.strangers;
         match lines {
             true => self.index_lines(path, &mut reader, file, images)?,
@@ -109,7 +110,7 @@ impl<'a> ResultFiles<'a> {
         if self.strangers > strangers {
             self.notes.push(self.data.strangers(path, self.strangers - strangers));
         }
-        reader.rewind().with_context(shown)?;
+        reader.rewind().map_err(Error::io(path))?;
         self.files.push(Opened { path: path.into(), reader, at: 0, lines });
         self.sorted = false;
         Ok(())
@@ -119,35 +120,36 @@ impl<'a> ResultFiles<'a> {
         let mut index = 0;
         let each = |offset, text: &[u8]| {
             index += 1;
-            let place = || format!("{}: result {index}", path.display());
-            let sketch: Sketch = serde_json::from_slice(text).with_context(|| not_results(path))?;
-            let image = self.data.image(&sketch.image_id).map_err(|e| anyhow!("{} {e}", place()))?;
+            let refused = |what: &str| Error::content(path, format!("result {index} {what}"));
+            let sketch: Sketch = serde_json::from_slice(text).map_err(|e| not_results(path, e))?;
+            let image = self.data.image(&sketch.image_id).map_err(|what| refused(&what))?;
             self.count(&sketch);
             if images.contains(&image) {
-                let length = u32::try_from(text.len()).with_context(place)?;
+                let length = u32::try_from(text.len()).map_err(|_| refused("is too long"))?;
                 self.places.push(Place { image, offset, length, file });
             }
             Ok(())
         };
-        items(reader, || not_results(path), each)
+        items(reader, path, each)
     }
 
     fn index_lines(&mut self, path: &Path, reader: &mut impl BufRead, file: u32, images: &HashSet<u64>) -> Result<()> {
         let mut text = Vec::new();
         let mut offset = 0;
         for number in 1.. {
-            let place = || format!("{}: line {number}", path.display());
+            let refused = |what: &dyn std::fmt::Display| Error::content(path, format!("line {number} {what}"));
             text.clear();
-            let length = reader.read_until(b'\n', &mut text).with_context(place)?;
+            let length = reader.read_until(b'\n', &mut text).map_err(Error::io(path))?;
             if length == 0 {
                 break;
             }
-            let line: Line<Sketch> = serde_json::from_slice(&text).with_context(place)?;
+            let line: Line<Sketch> =
+                serde_json::from_slice(&text).map_err(|e| refused(&format!("holds no results: {e}")))?;
             if let (Some(id), Some(results)) = (line.image_id, line.results) {
-                let image = self.data.image(&id).map_err(|e| anyhow!("{} {e}", place()))?;
+                let image = self.data.image(&id).map_err(|what| refused(&what))?;
                 results.iter().for_each(|sketch| self.count(sketch));
                 if images.contains(&image) {
-                    let length = u32::try_from(length).with_context(place)?;
+                    let length = u32::try_from(length).map_err(|_| refused(&"is too long"))?;
                     self.places.push(Place { image, offset, length, file });
                 }
             }
@@ -171,7 +173,7 @@ impl<'a> ResultFiles<'a> {
         let Self { all, boxes, masks, .. } = *self;
         if boxes < all && masks < all {
             let paths: Vec<_> = self.files.iter().map(|file| file.path.display().to_string()).collect();
-            bail!(super::results::neither(&paths.join(", "), all, boxes, masks));
+            return Err(super::results::neither(paths.join(", ").as_ref(), all, boxes, masks));
         }
         Ok(all > 0 && masks == all)
     }
@@ -180,7 +182,11 @@ impl<'a> ResultFiles<'a> {
     ///
     /// # Errors
     /// When a file has changed, or `raw` fails.
-    pub fn read(&mut self, image: u64, mut raw: impl FnMut(&str) -> Result<()>) -> Result<Vec<Annotation>> {
+    pub fn read<E: From<Error>>(
+        &mut self,
+        image: u64,
+        mut raw: impl FnMut(&str) -> Result<(), E>,
+    ) -> Result<Vec<Annotation>, E> {
         if !std::mem::replace(&mut self.sorted, true) {
             // Stable: results of an image stay in their order.
             self.places.sort_by_key(|place| place.image);
@@ -191,26 +197,27 @@ impl<'a> ResultFiles<'a> {
         for place in self.places[first..].iter().take_while(|place| place.image == image) {
             // Files have been added before their places.
             let file = &mut self.files[place.file as usize];
-            let shown = || file.path.display().to_string();
+            let path = file.path.as_path();
             text.resize(place.length as usize, 0);
             // Mostly a small step or none, within what was read already.
-            file.reader.seek_relative(place.offset as i64 - file.at as i64).with_context(shown)?;
-            file.reader.read_exact(&mut text).with_context(shown)?;
+            file.reader.seek_relative(place.offset as i64 - file.at as i64).map_err(Error::io(path))?;
+            file.reader.read_exact(&mut text).map_err(Error::io(path))?;
             file.at = place.offset + u64::from(place.length);
-            let text = std::str::from_utf8(&text).with_context(shown)?;
-            let mut one = |text: &str| -> Result<()> {
-                let mut record: Record = serde_json::from_str(text)?;
+            let text = std::str::from_utf8(&text).map_err(|e| Error::content(path, e))?;
+            let mut one = |text: &str| -> Result<(), E> {
+                let mut record: Record = serde_json::from_str(text).map_err(|e| Error::content(path, e))?;
                 record.bbox = record.bbox.filter(|_| self.boxes == self.all);
-                detections.extend(self.data.detection(record)?);
+                let detection = self.data.detection(record);
+                detections.extend(detection.map_err(|what| Error::content(path, format!("a result {what}")))?);
                 raw(text)
             };
             if file.lines {
-                let line: Line<&RawValue> = serde_json::from_str(text).with_context(shown)?;
+                let line: Line<&RawValue> = serde_json::from_str(text).map_err(|e| Error::content(path, e))?;
                 for result in line.results.unwrap_or_default() {
-                    one(result.get()).with_context(shown)?;
+                    one(result.get())?;
                 }
             } else {
-                one(text).with_context(shown)?;
+                one(text)?;
             }
         }
         Ok(detections)
@@ -224,7 +231,7 @@ enum Start {
     Other,
 }
 
-fn starts(reader: &mut (impl BufRead + Seek)) -> Result<Start> {
+fn starts(reader: &mut (impl BufRead + Seek)) -> std::io::Result<Start> {
     #[derive(Deserialize)]
     struct Head {
         #[serde(rename = "vovdet_eval")]
@@ -243,19 +250,15 @@ fn starts(reader: &mut (impl BufRead + Seek)) -> Result<Start> {
     Ok(if serde_json::from_slice::<Head>(&line).is_ok() { Start::Lines } else { Start::Other })
 }
 
-/// Gives the objects of a JSON list one by one, each with the place where it begins; `else_what` says what a file is that
-/// is no such list.
-fn items(
-    reader: &mut impl BufRead,
-    else_what: impl Fn() -> String,
-    mut each: impl FnMut(u64, &[u8]) -> Result<()>,
-) -> Result<()> {
+/// Gives the objects of a JSON list one by one, each with the place where it begins; `path` is named when the file is no
+/// such list.
+fn items(reader: &mut impl BufRead, path: &Path, mut each: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
     let (mut begun, mut ended) = (false, false);
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
     let mut item = Vec::new();
     let mut base = 0;
     loop {
-        let block = reader.fill_buf().with_context(&else_what)?;
+        let block = reader.fill_buf().map_err(Error::io(path))?;
         let length = block.len();
         if length == 0 {
             break;
@@ -286,7 +289,7 @@ fn items(
                 b']' if begun && !ended => ended = true,
                 b',' if begun && !ended => {}
                 byte if byte.is_ascii_whitespace() => {}
-                _ => bail!("{}: byte {} is not expected there", else_what(), base + at as u64 + 1),
+                _ => return Err(not_results(path, format!("byte {} is not expected there", base + at as u64 + 1))),
             }
         }
         if depth > 0 {
@@ -297,7 +300,7 @@ fn items(
     }
     match ended {
         true => Ok(()),
-        false => bail!("{}: it is cut short", else_what()),
+        false => Err(not_results(path, "it is cut short")),
     }
 }
 
@@ -350,7 +353,7 @@ mod tests {
         for block in 1..list.len() + 1 {
             let mut found = Vec::new();
             let mut reader = BufReader::with_capacity(block, &list[..]);
-            items(&mut reader, String::new, |offset, text| {
+            items(&mut reader, Path::new(""), |offset, text| {
                 let at = usize::try_from(offset).unwrap();
                 assert_eq!(&list[at..at + text.len()], text);
                 found.push(serde_json::from_slice::<serde_json::Value>(text).unwrap());
@@ -361,7 +364,7 @@ mod tests {
             assert_eq!(found, expected);
         }
         for bad in ["", "[", "[{}", "[{\"a\": 1", "[1]", "[] {}", "[{}]]", "null"] {
-            assert!(items(&mut bad.as_bytes(), String::new, |_, _| Ok(())).is_err(), "{bad}");
+            assert!(items(&mut bad.as_bytes(), Path::new(""), |_, _| Ok(())).is_err(), "{bad}");
         }
     }
 }

@@ -14,12 +14,22 @@ pub use by_image::{ListWriter, ResultFiles};
 pub use results::{RawBox, RawResults, Results, line_records};
 
 use super::category::{Category, CategoryId};
-use anyhow::{Context, Result, bail};
+use crate::{Error, Result};
 use hotcoco::{COCO, Dataset};
 use ids::Names;
 use repair::Repairs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Most bytes of a file of annotations or results.
+const MAX_BYTES: u64 = 1 << 36;
+
+/// Most categories of a data set that is evaluated: each takes 100 kB of tables.
+const MAX_CATEGORIES: usize = 1 << 15;
+
+/// Longest outline of a mask in pixels: 50 times around a picture of 20,000 x 20,000. Its points are listed, five a
+/// pixel, before the mask is drawn.
+const MAX_OUTLINE: f64 = (1 << 22) as f64;
 
 /// Images, categories and annotations of one COCO file.
 pub struct CocoData {
@@ -38,6 +48,7 @@ impl CocoData {
     /// # Errors
     /// When it cannot be read, is no COCO annotation file, or lists no images or categories.
     pub fn read(path: &Path) -> Result<Self> {
+        let _span = tracing::debug_span!("annotations", path = %path.display()).entered();
         let mut names = Names::default();
         let (coco, mut notes) = match read(path, &mut names)? {
             Read::Indexed(coco) => (*coco, Vec::new()),
@@ -52,6 +63,15 @@ impl CocoData {
                 (COCO::from_dataset(*data), notes)
             }
         };
+        if coco.dataset.categories.len() > MAX_CATEGORIES {
+            let (count, most) = (coco.dataset.categories.len(), MAX_CATEGORIES);
+            return Err(Error::content(path, format!("has {count} categories, more than the limit of {most}")));
+        }
+        if let Some((number, _)) =
+            (1..).zip(&coco.dataset.annotations).find(|(_, annotation)| !outline_fits(annotation))
+        {
+            return Err(Error::content(path, format!("annotation {number} {TOO_LONG}")));
+        }
         let data = Self { path: path.to_path_buf(), coco: Arc::new(coco), notes: Vec::new(), names };
         if data.has_annotation_0() {
             notes.push(format!(
@@ -59,6 +79,9 @@ impl CocoData {
                  another id",
                 path.display()
             ));
+        }
+        for note in &notes {
+            tracing::info!("{note}");
         }
         Ok(Self { notes, ..data })
     }
@@ -78,6 +101,36 @@ impl CocoData {
     pub fn image_ids(&self) -> Vec<u64> {
         self.coco.dataset.images.iter().map(|image| image.id).collect()
     }
+}
+
+/// The annotation files of instances in a folder or its folder `annotations`.
+pub(crate) fn annotation_files(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for folder in [root.to_path_buf(), root.join("annotations")].into_iter().filter(|folder| folder.is_dir()) {
+        let entries = std::fs::read_dir(&folder).map_err(Error::io(&folder))?.flatten();
+        let json = entries.map(|e| e.path()).filter(|path| path.extension().is_some_and(|e| e == "json"));
+        found.extend(json.filter(|path| super::stem(path).starts_with("instances")));
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// What is wrong with a mask whose outline is beyond [`MAX_OUTLINE`].
+const TOO_LONG: &str = "has a polygon whose outline is longer than the limit of 4 million pixels";
+
+/// Whether the outline of an object's polygons is one that can be drawn.
+fn outline_fits(annotation: &hotcoco::Annotation) -> bool {
+    let Some(hotcoco::Segmentation::Polygon(parts)) = &annotation.segmentation else { return true };
+    let length: f64 = parts.iter().map(|part| outline(part)).sum();
+    // Not a number where a coordinate is none, which other checks refuse.
+    length.is_nan() || length <= MAX_OUTLINE
+}
+
+/// Length of a closed outline `x, y, x, y, …`: of each side its extent in x or y, the longer.
+fn outline(part: &[f64]) -> f64 {
+    let points = part.as_chunks::<2>().0;
+    let next = points.iter().cycle().skip(1);
+    points.iter().zip(next).map(|([x, y], [x2, y2])| (x2 - x).abs().max((y2 - y).abs())).sum()
 }
 
 /// What an annotation file says, ids that come more than once included, and what was repaired.
@@ -104,7 +157,7 @@ fn read(path: &Path, names: &mut Names) -> Result<Read> {
         match COCO::new(path) {
             Ok(coco) => Read::Indexed(coco.into()),
             Err(refusal @ hotcoco::Error::Json(_)) => patiently(path, Some(refusal), names)?,
-            Err(e) => return Err(e.into()),
+            Err(e) => return Err(Error::content(path, e)),
         }
     };
     let data = match &read {
@@ -113,24 +166,25 @@ fn read(path: &Path, names: &mut Names) -> Result<Read> {
     };
     if data.images.is_empty() {
         let hint = if data.annotations.is_empty() { "" } else { " although it has annotations" };
-        bail!("{} is not a COCO annotation file: it lists no images{hint}", path.display());
+        return Err(Error::content(path, format!("is not a COCO annotation file: it lists no images{hint}")));
     }
     if data.categories.is_empty() {
-        bail!("{} lists no categories", path.display());
+        return Err(Error::content(path, "lists no categories"));
     }
     Ok(read)
 }
 
 /// The second reading; `refusal` is what hotcoco says of the file, if it was asked.
 fn patiently(path: &Path, refusal: Option<hotcoco::Error>, names: &mut Names) -> Result<Read> {
-    let shown = || format!("{} is not a COCO annotation file", path.display());
-    let text = std::fs::read(path).with_context(|| path.display().to_string())?;
-    let mut value = serde_json::from_slice(super::text::unmarked(&text)).with_context(shown)?;
+    let no_json =
+        |error: &dyn std::fmt::Display| Error::content(path, format!("is not a COCO annotation file: {error}"));
+    let text = vovdet_files::read_bounded(path, MAX_BYTES)?;
+    let mut value = serde_json::from_slice(super::text::unmarked(&text)).map_err(|e| no_json(&e))?;
     let mut repairs = Repairs::default();
     repairs.data_set(&mut value, names);
     match (serde_json::from_value(value), refusal) {
         (Ok(data), _) => Ok(Read::Patiently(Box::new(data), repairs.notes(path))),
-        (Err(_), Some(refusal)) => Err(refusal).with_context(shown),
-        (Err(e), None) => Err(e).with_context(shown),
+        (Err(_), Some(refusal)) => Err(no_json(&refusal)),
+        (Err(e), None) => Err(no_json(&e)),
     }
 }

@@ -25,7 +25,7 @@ pub fn is_odd(path: &Path) -> bool {
     struct Category {
         name: Option<IgnoredAny>,
     }
-    let Ok(text) = std::fs::read(path) else { return false };
+    let Ok(text) = vovdet_files::read_bounded(path, super::MAX_BYTES) else { return false };
     let Ok(Survey { annotations, categories }) = serde_json::from_slice(&text) else { return false };
     let mut ids = HashSet::with_capacity(annotations.len());
     let once = |annotation: &Annotation| annotation.id.is_some_and(|id| ids.insert(id));

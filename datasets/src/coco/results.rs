@@ -2,11 +2,11 @@
 
 use super::CocoData;
 use super::ids::{self, Id};
-use anyhow::{Context, Result, anyhow, bail};
+use crate::{Error, Result};
 use hotcoco::mask::RleRef;
 use hotcoco::{Annotation, COCO, Segmentation};
 use rayon::prelude::*;
-use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::File;
@@ -65,15 +65,18 @@ impl RawResults {
     /// # Errors
     /// When the file cannot be read or is none of these.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read(path).with_context(|| path.display().to_string())?;
+        let _span = tracing::debug_span!("results", path = %path.display()).entered();
+        let text = vovdet_files::read_bounded(path, super::MAX_BYTES)?;
         let text = crate::text::unmarked(&text);
         let records = records(text).map_err(|error| match no_number(text) {
-            Some((word, result)) => anyhow!(
-                "{}: result {result} holds {word}, which is no number; a network that diverged writes such results, leave \
-                 them out",
-                path.display()
+            Some((word, result)) => Error::content(
+                path,
+                format!(
+                    "result {result} holds {word}, which is no number; a network that diverged writes such results, \
+                     leave them out"
+                ),
             ),
-            None => anyhow::Error::new(error).context(not_results(path)),
+            None => not_results(path, error),
         })?;
         Ok(Self { path: path.to_path_buf(), records })
     }
@@ -95,19 +98,19 @@ impl CocoData {
     /// # Errors
     /// When a result is of an image that the data set does not have, or some have neither box nor mask.
     pub fn results(&self, RawResults { path, records }: RawResults, min_score: Option<f64>) -> Result<Results> {
-        let shown = path.display();
         let count = records.len();
         let boxes = records.iter().filter(|record| record.bbox.is_some()).count();
         let masks = records.iter().filter(|record| record.segmentation.is_some()).count();
         if boxes < count && masks < count {
-            bail!(neither(&shown.to_string(), count, boxes, masks));
+            return Err(neither(&path, count, boxes, masks));
         }
         let mut unknown_categories = 0;
         let mut annotations = Vec::with_capacity(count);
         for (index, mut record) in records.into_iter().enumerate() {
             record.bbox = record.bbox.filter(|_| boxes == count);
             let score = record.score;
-            let annotation = self.detection(record).map_err(|e| anyhow!("{shown}: result {} {e}", index + 1))?;
+            let annotation =
+                self.detection(record).map_err(|what| Error::content(&path, format!("result {} {what}", index + 1)))?;
             unknown_categories += usize::from(annotation.is_none());
             annotations.extend(annotation.filter(|_| min_score.is_none_or(|least| score >= least)));
         }
@@ -116,16 +119,19 @@ impl CocoData {
             notes.push(self.strangers(&path, unknown_categories));
         }
         notes.extend(self.strange_masks(&path, &annotations));
-        let coco = self.coco.load_res_anns(annotations).with_context(|| shown.to_string())?;
+        let coco = self.coco.load_res_anns(annotations).map_err(|e| Error::content(&path, e))?;
         Ok(Results { coco: Arc::new(coco), masks: count > 0 && masks == count, notes })
     }
 }
 
 impl CocoData {
     /// The image of a result.
-    pub(super) fn image(&self, id: &Id) -> Result<u64> {
+    ///
+    /// # Errors
+    /// When there is none; the clause stands behind the result's name.
+    pub(super) fn image(&self, id: &Id) -> Result<u64, String> {
         let known = self.names.known(id).filter(|id| self.coco.get_img(*id).is_some());
-        known.with_context(|| format!("is of image {}, which {} does not have", ids::text(id), self.path.display()))
+        known.ok_or_else(|| format!("is of image {}, which {} does not have", ids::text(id), self.path.display()))
     }
 
     /// The category of a result, if the data set has it.
@@ -159,25 +165,32 @@ impl CocoData {
     }
 
     /// A result as a detection of this data set; `None` when its category is not there.
-    pub(super) fn detection(&self, record: Record) -> Result<Option<Annotation>> {
+    ///
+    /// # Errors
+    /// When it is of no image of the data set, or its mask cannot be drawn; the clause stands behind the result's name.
+    pub(super) fn detection(&self, record: Record) -> Result<Option<Annotation>, String> {
         let image_id = self.image(&record.image_id)?;
-        Ok(self.category(&record.category_id).map(|category_id| Annotation {
+        let Some(category_id) = self.category(&record.category_id) else { return Ok(None) };
+        let annotation = Annotation {
             image_id,
             category_id,
             bbox: record.bbox,
             score: Some(record.score),
             segmentation: record.segmentation,
             ..Annotation::default()
-        }))
+        };
+        if super::outline_fits(&annotation) { Ok(Some(annotation)) } else { Err(super::TOO_LONG.into()) }
     }
 }
 
-pub(super) fn not_results(path: &Path) -> String {
-    format!("{} is not a list of COCO results (image_id, category_id, score, bbox or segmentation)", path.display())
+pub(super) fn not_results(path: &Path, why: impl fmt::Display) -> Error {
+    let form = "is not a list of COCO results (image_id, category_id, score, bbox or segmentation)";
+    Error::content(path, format!("{form}: {why}"))
 }
 
-pub(super) fn neither(shown: &str, count: usize, boxes: usize, masks: usize) -> String {
-    format!("{shown}: of {count} results {boxes} have a box and {masks} a mask; all must have the one or the other")
+pub(super) fn neither(path: &Path, count: usize, boxes: usize, masks: usize) -> Error {
+    let what = "all must have the one or the other";
+    Error::content(path, format!("of {count} results {boxes} have a box and {masks} a mask; {what}"))
 }
 
 /// The image and the detections of one line that a run keeps.
@@ -190,9 +203,11 @@ pub fn line_records(line: &str, data: &CocoData) -> Result<(u64, Vec<Annotation>
         image_id: Id,
         results: Vec<Record>,
     }
-    let Line { image_id, results } = serde_json::from_str(line).context("a kept line of results")?;
-    let image = data.names.known(&image_id).context("a kept line is of an image that the data set does not have")?;
-    let detections = results.into_iter().map(|record| data.detection(record)).collect::<Result<Vec<_>>>()?;
+    let refused = |what: String| Error::content(&data.path, format!("a kept line of results {what}"));
+    let Line { image_id, results } = serde_json::from_str(line).map_err(|e| refused(format!("is none: {e}")))?;
+    let image = data.image(&image_id).map_err(refused)?;
+    let detections = results.into_iter().map(|record| data.detection(record));
+    let detections = detections.collect::<Result<Vec<_>, String>>().map_err(refused)?;
     Ok((image, detections.into_iter().flatten().collect()))
 }
 
@@ -224,7 +239,7 @@ fn records(text: &[u8]) -> serde_json::Result<Vec<Record>> {
             let parts = serde_json::Deserializer::from_slice(text).into_iter::<Wrapped>();
             let parts = parts.collect::<serde_json::Result<Vec<_>>>()?;
             if parts.iter().all(|part| part.results.is_none()) {
-                return Err(Error::missing_field("annotations"));
+                return Err(de::Error::missing_field("annotations"));
             }
             Ok(parts.into_iter().flat_map(|part| part.results.unwrap_or_default()).collect())
         }
@@ -304,7 +319,7 @@ pub(super) fn box_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
             f.write_str("a box [x, y, width, height]")
         }
 
-        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
             Ok(None)
         }
 
@@ -314,12 +329,12 @@ pub(super) fn box_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
                 match list.next_element()? {
                     Some(value) => *number = value,
                     None if index == 0 => return Ok(None),
-                    None => return Err(A::Error::invalid_length(index, &self)),
+                    None => return Err(de::Error::invalid_length(index, &self)),
                 }
             }
             match list.next_element::<IgnoredAny>()? {
                 None => Ok(Some(numbers)),
-                Some(_) => Err(A::Error::invalid_length(5, &self)),
+                Some(_) => Err(de::Error::invalid_length(5, &self)),
             }
         }
     }

@@ -1,14 +1,14 @@
 //! COCO's form.
 
 use super::{ClassCount, Files, Form, Inspection, Problems, by_size, size_name};
+use crate::Result;
 use crate::coco::{CocoData, as_written};
 use crate::named::Named;
-use anyhow::Result;
 use hotcoco::{Annotation, Dataset, Image, Segmentation};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-pub fn inspect(path: &Path, images: Option<&Path>) -> Result<Inspection> {
+pub fn inspect(path: &Path, images: Option<&Path>, deep: bool) -> Result<Inspection> {
     let (dataset, notes) = as_written(path)?;
     let mut problems = Problems::default();
     for note in &notes {
@@ -20,8 +20,14 @@ pub fn inspect(path: &Path, images: Option<&Path>) -> Result<Inspection> {
     };
     let mut image_sizes: Vec<(u32, u32)> = dataset.images.iter().map(|image| (image.width, image.height)).collect();
     if let Some(folder) = &folder {
-        let place = |image: &Image| (image.file_name.clone(), folder.join(&image.file_name));
-        let sizes = Files::listed(dataset.images.iter().map(place)).check(&mut problems);
+        let mut listed = Vec::with_capacity(dataset.images.len());
+        for image in &dataset.images {
+            match crate::inside(folder, &image.file_name) {
+                Some(file) => listed.push((image.file_name.clone(), file)),
+                None => problems.add("file names lead out of the image folder", || image.file_name.clone()),
+            }
+        }
+        let sizes = Files::listed(listed).check(deep, &mut problems);
         for image in &dataset.images {
             match sizes.get(&image.file_name) {
                 // A camera's picture may lie on its side, with a note of how to turn it.
@@ -142,7 +148,8 @@ impl CocoData {
     }
 }
 
-fn image_folder(path: &Path, dataset: &Dataset) -> Option<PathBuf> {
+/// See [`CocoData::image_folder`].
+pub fn image_folder(path: &Path, dataset: &Dataset) -> Option<PathBuf> {
     let first = &dataset.images.first()?.file_name;
     let here = path.parent()?;
     let stem = super::super::stem(path);
@@ -157,5 +164,5 @@ fn image_folder(path: &Path, dataset: &Dataset) -> Option<PathBuf> {
         here.to_path_buf(),
         above.to_path_buf(),
     ];
-    candidates.into_iter().find(|folder| !first.is_empty() && folder.join(first).is_file())
+    candidates.into_iter().find(|folder| crate::inside(folder, first).is_some_and(|file| file.is_file()))
 }

@@ -1,12 +1,11 @@
 //! Image files of a data set: which are there, whether they open, which are the same.
 
 use super::Problems;
-use image::ImageReader;
+use crate::image::{Encoded, ImageError, has_image_extension};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-
-const EXTENSIONS: [&str; 11] = ["bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "webp"];
+use vovdet_files::ReadFault;
 
 /// Image files by the name that the data set has for them.
 #[derive(Debug, Default)]
@@ -27,7 +26,7 @@ impl Files {
                 let path = entry.path();
                 if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                     folders.push(path);
-                } else if is_image(&path) {
+                } else if has_image_extension(&path) {
                     let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
                     found.insert(name, path);
                 }
@@ -51,9 +50,10 @@ impl Files {
         self.0.is_empty()
     }
 
-    /// Opens every file for its size; reports those that are missing, do not open, or have the same content.
-    pub fn check(&self, problems: &mut Problems) -> BTreeMap<String, (u32, u32)> {
-        let opened: Vec<_> = self.0.par_iter().map(|(name, path)| (name, path, open(path))).collect();
+    /// Opens every file for its size, and with `deep` decodes its pixels; reports those that are missing, do not open, or
+    /// have the same content.
+    pub fn check(&self, deep: bool, problems: &mut Problems) -> BTreeMap<String, (u32, u32)> {
+        let opened: Vec<_> = self.0.par_iter().map(|(name, path)| (name, path, open(path, deep))).collect();
         let mut sizes = BTreeMap::new();
         let mut by_length: HashMap<u64, Vec<(&String, &PathBuf)>> = HashMap::new();
         for (name, path, result) in opened {
@@ -96,18 +96,18 @@ enum Opened {
     Image { size: (u32, u32), length: u64 },
 }
 
-fn open(path: &Path) -> Opened {
-    let Ok(meta) = std::fs::metadata(path) else { return Opened::Missing };
-    let dimensions = || -> Result<(u32, u32), image::ImageError> {
-        ImageReader::open(path)?.with_guessed_format()?.into_dimensions()
+fn open(path: &Path, deep: bool) -> Opened {
+    let read = || -> Result<Opened, ImageError> {
+        let image = Encoded::open(path)?;
+        let (size, length) = (image.size(), image.length());
+        if deep {
+            image.decode()?;
+        }
+        Ok(Opened::Image { size, length })
     };
-    match dimensions() {
-        Ok(size) => Opened::Image { size, length: meta.len() },
-        Err(e) => Opened::Broken(e.to_string()),
+    match read() {
+        Ok(opened) => opened,
+        Err(ImageError::File(ReadFault::Missing)) => Opened::Missing,
+        Err(error) => Opened::Broken(error.to_string()),
     }
-}
-
-fn is_image(path: &Path) -> bool {
-    let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
-    extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
 }

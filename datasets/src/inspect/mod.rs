@@ -3,9 +3,12 @@
 mod coco;
 mod files;
 mod voc;
+mod yolo;
+
+pub(crate) use coco::image_folder;
 
 use crate::named::Named;
-use anyhow::{Context, Result, bail};
+use crate::{Error, Result};
 use files::Files;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -26,6 +29,8 @@ pub enum Form {
     Coco,
     /// A VOC folder.
     Voc,
+    /// A YOLO data set.
+    Yolo,
     /// A folder of images.
     Images,
 }
@@ -115,31 +120,38 @@ impl Problems {
     }
 }
 
-/// Looks into a data set: a COCO annotation file, a folder with some in `annotations`, a VOC folder, or a folder of
-/// images. `images` says where the image files of an annotation file are.
+/// Looks into a data set: a COCO annotation file, a folder with some in `annotations`, a VOC folder, a YOLO folder or its
+/// `data.yaml`, or a folder of images. `images` says where the image files of an annotation file are; with `deep` every
+/// image is decoded.
 ///
 /// # Errors
 /// When it is none of these, or cannot be read.
-pub fn inspect(path: &Path, images: Option<&Path>) -> Result<Vec<Inspection>> {
+pub fn inspect(path: &Path, images: Option<&Path>, deep: bool) -> Result<Vec<Inspection>> {
+    if crate::yolo::is_yolo(path) {
+        return Ok(vec![yolo::inspect(path, deep)?]);
+    }
     if path.is_file() {
-        return Ok(vec![coco::inspect(path, images)?]);
+        return Ok(vec![coco::inspect(path, images, deep)?]);
     }
     if !path.is_dir() {
-        bail!("{}: there is no such file or folder", path.display());
+        return Err(Error::content(path, "there is no such file or folder"));
     }
-    if path.join("Annotations").is_dir() {
-        return Ok(vec![voc::inspect(path)?]);
+    if crate::voc::annotation_folder(path).is_some() {
+        return Ok(vec![voc::inspect(path, deep)?]);
     }
-    let annotations = annotation_files(path)?;
+    let annotations = crate::coco::annotation_files(path)?;
     if !annotations.is_empty() {
-        return annotations.iter().map(|file| coco::inspect(file, images)).collect();
+        return annotations.iter().map(|file| coco::inspect(file, images, deep)).collect();
     }
     let files = Files::below(path);
     if files.is_empty() {
-        bail!("{} is no data set: no COCO annotations, no VOC folder, no images", path.display());
+        return Err(Error::content(
+            path,
+            "is no data set: no COCO annotations, no VOC folder, no YOLO labels, no images",
+        ));
     }
     let mut problems = Problems::default();
-    let sizes = files.check(&mut problems);
+    let sizes = files.check(deep, &mut problems);
     Ok(vec![Inspection {
         path: path.into(),
         form: Form::Images,
@@ -156,18 +168,6 @@ pub fn inspect(path: &Path, images: Option<&Path>) -> Result<Vec<Inspection>> {
         splits: Named::new([], |_, _| String::new()),
         problems: problems.0,
     }])
-}
-
-/// The annotation files of instances in a folder or its folder `annotations`.
-fn annotation_files(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for folder in [root.to_path_buf(), root.join("annotations")].into_iter().filter(|folder| folder.is_dir()) {
-        let entries = std::fs::read_dir(&folder).with_context(|| folder.display().to_string())?.flatten();
-        let json = entries.map(|e| e.path()).filter(|path| path.extension().is_some_and(|e| e == "json"));
-        found.extend(json.filter(|path| super::stem(path).starts_with("instances")));
-    }
-    found.sort_unstable();
-    Ok(found)
 }
 
 fn by_size(sizes: impl Iterator<Item = (u32, u32)>) -> Vec<ImageSize> {

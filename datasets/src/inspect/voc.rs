@@ -1,26 +1,27 @@
 //! VOC's form.
 
 use super::{ClassCount, Files, Form, Inspection, Problems, by_size, size_name};
+use crate::Result;
 use crate::named::Named;
 use crate::voc::{Unreadable, VocData};
-use anyhow::Result;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-pub fn inspect(root: &Path) -> Result<Inspection> {
+pub fn inspect(root: &Path, deep: bool) -> Result<Inspection> {
     let (data, unreadable) = VocData::read_all(root)?;
     let mut problems = Problems::default();
     for Unreadable { id, reason } in &unreadable {
         problems.add("annotations cannot be read", || format!("{id}.xml {reason}"));
     }
     let images = root.join("JPEGImages");
-    let folder = images.is_dir().then_some(images);
+    let folder = Some(if images.is_dir() { images } else { root.to_path_buf() });
+    let folder = folder.filter(|folder| !Files::below(folder).is_empty());
     let there = data.images.iter().map(|image| image.id.as_str());
     let known: HashSet<&str> = there.chain(unreadable.iter().map(|one| one.id.as_str())).collect();
     let mut sizes = BTreeMap::new();
     if let Some(folder) = &folder {
         let listed = data.images.iter().map(|image| (image.id.clone(), data.image_path(&image.id)));
-        sizes = Files::listed(listed).check(&mut problems);
+        sizes = Files::listed(listed).check(deep, &mut problems);
         for name in Files::below(folder).names() {
             let id = super::super::stem(Path::new(name));
             if !known.contains(id.as_str()) {

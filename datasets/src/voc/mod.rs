@@ -4,10 +4,11 @@ mod text;
 mod xml;
 
 use super::category::{Category, CategoryId};
-use anyhow::{Context, Result, anyhow, bail};
+use crate::{Error, Result};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
+use vovdet_files::{ReadError, ReadFault};
 
 /// The classes of PASCAL VOC in its own order, that of the alphabet.
 pub const CLASSES: [&str; 20] = [
@@ -99,16 +100,25 @@ pub struct VocData {
 
 /// An annotation as read from a file, its classes by name.
 #[derive(Debug, Default)]
-struct Annotation {
-    size: Option<(u32, u32)>,
-    objects: Vec<NamedObject>,
+pub(crate) struct Annotation {
+    pub file_name: Option<String>,
+    pub size: Option<(u32, u32)>,
+    pub objects: Vec<NamedObject>,
 }
 
-#[derive(Debug)]
-struct NamedObject {
-    class: String,
-    bbox: [f64; 4],
-    difficult: bool,
+/// Annotations by the ids of their images.
+type AnnotationFiles = Vec<(String, Annotation)>;
+
+#[derive(Debug, Default)]
+pub(crate) struct NamedObject {
+    pub class: String,
+    pub bbox: [f64; 4],
+    pub difficult: bool,
+    pub truncated: Option<bool>,
+    pub occluded: Option<bool>,
+    pub pose: Option<String>,
+    /// How many parts (head, hand, foot) are annotated.
+    pub parts: usize,
 }
 
 impl VocData {
@@ -119,20 +129,23 @@ impl VocData {
     /// # Errors
     /// When the folder is no such data set, the split is not there, or an annotation cannot be read.
     pub fn read(root: &Path, split: Option<&str>) -> Result<Self> {
-        let shown = root.display();
+        let _span = tracing::debug_span!("annotations", path = %root.display()).entered();
         if !root.is_dir() {
-            bail!("{shown} is not a folder");
+            return Err(Error::content(root, "is not a folder"));
         }
-        if !root.join("Annotations").is_dir() {
+        if annotation_folder(root).is_none() {
             if text::is_text_data(root) {
                 return text::read(root);
             }
-            let inner = std::fs::read_dir(root).with_context(|| shown.to_string())?.flatten();
+            let inner = std::fs::read_dir(root).map_err(Error::io(root))?.flatten();
             let inner: Vec<_> = inner.map(|e| e.path()).filter(|path| path.join("Annotations").is_dir()).collect();
-            match &inner[..] {
-                [] => bail!("{shown} is no VOC folder: it has no folder Annotations"),
-                [one, ..] => bail!("{shown} has no folder Annotations; did you mean {}?", one.display()),
-            }
+            return Err(Error::content(
+                root,
+                match &inner[..] {
+                    [] => "is no VOC folder: it has no folder Annotations".into(),
+                    [one, ..] => format!("has no folder Annotations; did you mean {}?", one.display()),
+                },
+            ));
         }
         let (split, ids) = image_ids(root, split)?;
         Self::of_ids(root, split, ids)
@@ -143,6 +156,12 @@ impl VocData {
     /// # Errors
     /// When the folder cannot be read.
     pub fn read_all(root: &Path) -> Result<(Self, Vec<Unreadable>)> {
+        let (items, unreadable) = Self::read_files(root)?;
+        Ok((Self::assemble(root, None, items.into_iter()), unreadable))
+    }
+
+    /// All annotation files by the ids of their images, as they are written, and why others cannot be read.
+    pub(crate) fn read_files(root: &Path) -> Result<(AnnotationFiles, Vec<Unreadable>)> {
         let ids = annotation_ids(root)?;
         let annotations: Vec<_> = ids.par_iter().map(|id| annotation(root, id)).collect();
         let mut unreadable = Vec::new();
@@ -150,10 +169,15 @@ impl VocData {
         for (id, annotation) in ids.into_iter().zip(annotations) {
             match annotation {
                 Ok(annotation) => items.push((id, annotation)),
-                Err(error) => unreadable.push(Unreadable { reason: error.root_cause().to_string(), id }),
+                Err(error) => unreadable.push(Unreadable { reason: reason(error), id }),
             }
         }
-        Ok((Self::assemble(root, None, items.into_iter()), unreadable))
+        Ok((items, unreadable))
+    }
+
+    /// A folder whose annotations are not read.
+    pub(crate) fn of_folder(root: &Path) -> Self {
+        Self::assemble(root, None, std::iter::empty())
     }
 
     fn of_ids(root: &Path, split: Option<String>, mut ids: Vec<String>) -> Result<Self> {
@@ -178,10 +202,7 @@ impl VocData {
 
     /// The lists of images in `ImageSets/Main`, those per class (`aeroplane_test`) left out.
     pub fn splits(&self) -> Vec<(String, Vec<String>)> {
-        let lists = self.root.join("ImageSets/Main");
-        let names = names_in(&lists).into_iter().filter(|name| !name.contains('_'));
-        let read = |name: String| Some((name.clone(), list(&super::text::read(&lists.join(name + ".txt")).ok()?)));
-        names.filter_map(read).collect()
+        splits(&self.root)
     }
 
     fn assemble(root: &Path, split: Option<String>, items: impl Iterator<Item = (String, Annotation)>) -> Self {
@@ -192,7 +213,7 @@ impl VocData {
         let mut images = Vec::with_capacity(items.len());
         for (id, annotation) in items {
             let mut objects = Vec::with_capacity(annotation.objects.len());
-            for NamedObject { class, bbox, difficult } in annotation.objects {
+            for NamedObject { class, bbox, difficult, .. } in annotation.objects {
                 match (fault(bbox), classes.iter().position(|known| *known == class)) {
                     (None, Some(class)) => objects.push(Object { class, bbox, difficult }),
                     (Some(reason), _) => bad_boxes.push(BadBox { image: id.clone(), class, bbox, reason }),
@@ -207,7 +228,8 @@ impl VocData {
 
     /// The file of an image in `JPEGImages`, `.jpg` or another extension.
     pub fn image_path(&self, id: &str) -> PathBuf {
-        self.image_path_in(&self.root.join("JPEGImages"), id)
+        let folder = self.root.join("JPEGImages");
+        self.image_path_in(if folder.is_dir() { &folder } else { &self.root }, id)
     }
 
     /// The file of an image in another folder.
@@ -246,19 +268,30 @@ impl VocData {
 }
 
 fn annotation(root: &Path, id: &str) -> Result<Annotation> {
-    let path = root.join("Annotations").join(format!("{id}.xml"));
-    let hint = |error: anyhow::Error| {
-        let missing = error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound);
-        match missing {
-            true => anyhow!("there is no such annotation; a list of images has names without extension and blanks"),
-            false => error,
+    let folder = annotation_folder(root).unwrap_or_else(|| root.into());
+    let leads_out = || Error::content(root, format!("the image `{id:.200}` has a name that leads out of its folder"));
+    let path = crate::inside(&folder, &format!("{id}.xml")).ok_or_else(leads_out)?;
+    xml::read(&path).map_err(|error| match error {
+        Error::Read(ReadError { fault: ReadFault::Missing, .. }) => {
+            let what = "there is no such annotation; a list of images has names without extension and blanks";
+            Error::content(&path, what)
         }
-    };
-    xml::read(&path).map_err(hint).with_context(|| path.display().to_string())
+        error => error,
+    })
+}
+
+/// What is wrong with a file, without its name.
+fn reason(error: Error) -> String {
+    match error {
+        Error::Read(ReadError { fault, .. }) => fault.to_string(),
+        Error::Io { error, .. } => error.to_string(),
+        Error::Content { what, .. } => what,
+        other => other.to_string(),
+    }
 }
 
 /// What is wrong with a box, if it has no area.
-fn fault([x1, y1, x2, y2]: [f64; 4]) -> Option<&'static str> {
+pub(crate) fn fault([x1, y1, x2, y2]: [f64; 4]) -> Option<&'static str> {
     match () {
         () if ![x1, y1, x2, y2].iter().all(|v| v.is_finite()) => Some("is not made of numbers"),
         () if x2 < x1 || y2 < y1 => Some("ends before it begins"),
@@ -270,7 +303,7 @@ fn fault([x1, y1, x2, y2]: [f64; 4]) -> Option<&'static str> {
 }
 
 /// VOC's own list where it has all of these names, else these names in order.
-fn class_list(names: BTreeSet<&str>) -> Vec<String> {
+pub(crate) fn class_list(names: BTreeSet<&str>) -> Vec<String> {
     if names.iter().all(|name| CLASSES.contains(name)) {
         CLASSES.iter().map(|name| (*name).into()).collect()
     } else {
@@ -292,19 +325,37 @@ fn image_ids(root: &Path, split: Option<&str>) -> Result<(Option<String>, Vec<St
     let path = file(name);
     let text = match super::text::read(&path) {
         Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+        Err(Error::Read(ReadError { fault: ReadFault::Missing, .. })) => {
             let mut there = names_in(&lists);
             // Lists per class (aeroplane_test.txt) are no splits.
             there.retain(|name| !name.contains('_'));
-            bail!("--split {name}: there is no {}; there are {}", path.display(), there.join(", "))
+            return Err(Error::UnknownSplit { root: root.into(), split: name.into(), there });
         }
-        Err(e) => return Err(e).with_context(|| path.display().to_string()),
+        Err(e) => return Err(e),
     };
     let ids = list(&text);
     if ids.is_empty() {
-        bail!("{} lists no images", path.display());
+        return Err(Error::content(&path, "lists no images"));
     }
     Ok((Some(name.into()), ids))
+}
+
+/// The lists of images in `ImageSets/Main`, those per class (`aeroplane_test`) left out.
+pub(crate) fn splits(root: &Path) -> Vec<(String, Vec<String>)> {
+    let lists = root.join("ImageSets/Main");
+    let names = names_in(&lists).into_iter().filter(|name| !name.contains('_'));
+    let read = |name: String| Some((name.clone(), list(&super::text::read(&lists.join(name + ".txt")).ok()?)));
+    names.filter_map(read).collect()
+}
+
+/// The folder of a data set's XML files: `Annotations`, or the folder itself when they lie beside their images.
+pub fn annotation_folder(root: &Path) -> Option<PathBuf> {
+    let folder = root.join("Annotations");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    let mut entries = std::fs::read_dir(root).ok()?.flatten();
+    entries.any(|entry| entry.path().extension().is_some_and(|e| e == "xml")).then(|| root.into())
 }
 
 /// The image ids in a list; a second word is a class list's verdict on the image.
@@ -313,8 +364,8 @@ fn list(text: &str) -> Vec<String> {
 }
 
 fn annotation_ids(root: &Path) -> Result<Vec<String>> {
-    let folder = root.join("Annotations");
-    let entries = std::fs::read_dir(&folder).with_context(|| folder.display().to_string())?.flatten();
+    let folder = annotation_folder(root).unwrap_or_else(|| root.into());
+    let entries = std::fs::read_dir(&folder).map_err(Error::io(&folder))?.flatten();
     let xml = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "xml"));
     let mut ids: Vec<_> = xml.map(|path| super::stem(&path)).collect();
     ids.sort_unstable();

@@ -2,7 +2,7 @@
 //! line.
 
 use super::{Annotation, NamedObject, VocData};
-use anyhow::{Context, Result, bail};
+use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// Whether a folder holds such files.
@@ -18,12 +18,15 @@ pub fn is_text_data(root: &Path) -> bool {
 pub fn read(root: &Path) -> Result<VocData> {
     let mut items = Vec::new();
     for path in files(root)? {
-        let text = crate::text::read(&path).with_context(|| path.display().to_string())?;
+        let text = crate::text::read(&path)?;
         let mut annotation = Annotation::default();
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             match object(line) {
                 Some(object) => annotation.objects.push(object),
-                None => bail!("{}: line {} is not `class x y width height`: {line}", path.display(), index + 1),
+                None => {
+                    let what = format!("line {} is not `class x y width height`: {line}", index + 1);
+                    return Err(Error::content(&path, what));
+                }
             }
         }
         items.push((super::super::stem(&path), annotation));
@@ -32,7 +35,7 @@ pub fn read(root: &Path) -> Result<VocData> {
 }
 
 fn files(root: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(root).with_context(|| root.display().to_string())?.flatten();
+    let entries = std::fs::read_dir(root).map_err(Error::io(root))?.flatten();
     let mut files: Vec<_> =
         entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
     files.sort_unstable();
@@ -44,5 +47,5 @@ fn object(line: &str) -> Option<NamedObject> {
     let [class, numbers @ ..] = &words[..] else { return None };
     let numbers: Vec<f64> = numbers.iter().map(|word| word.parse().ok()).collect::<Option<_>>()?;
     let [x, y, w, h] = numbers[..] else { return None };
-    Some(NamedObject { class: (*class).into(), bbox: [x, y, x + w, y + h], difficult: false })
+    Some(NamedObject { class: (*class).into(), bbox: [x, y, x + w, y + h], ..NamedObject::default() })
 }

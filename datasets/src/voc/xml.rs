@@ -1,17 +1,18 @@
 //! One VOC annotation file.
 
 use super::{Annotation, NamedObject};
-use anyhow::{Context, Result, bail};
+use crate::{Error, Result};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use std::path::Path;
 
 /// Reads an annotation; parts of objects (VOC's heads, hands and feet of persons) are no objects.
 pub fn read(path: &Path) -> Result<Annotation> {
-    parse(&crate::text::read(path)?)
+    parse(&crate::text::read(path)?).map_err(|what| Error::content(path, what))
 }
 
-fn parse(text: &str) -> Result<Annotation> {
+/// Reads the text of an annotation; what is wrong with it is a clause to stand behind the file's name.
+fn parse(text: &str) -> Result<Annotation, String> {
     let mut reader = Reader::from_str(text);
     let mut path: Vec<String> = Vec::new();
     let mut root = None;
@@ -20,7 +21,7 @@ fn parse(text: &str) -> Result<Annotation> {
     let mut object = Fields::default();
     let mut value = String::new();
     loop {
-        match reader.read_event().context("is not XML")? {
+        match reader.read_event().map_err(|e| format!("is not XML: {e}"))? {
             Event::Start(tag) => {
                 path.push(String::from_utf8_lossy(tag.name().as_ref()).into_owned());
                 root.get_or_insert_with(|| path[0].clone());
@@ -29,24 +30,32 @@ fn parse(text: &str) -> Result<Annotation> {
                     object = Fields::default();
                 }
             }
-            Event::Text(part) => value += &part.decode()?,
-            Event::GeneralRef(reference) => match reference.resolve_char_ref()? {
-                Some(c) => value.push(c),
-                None => {
-                    let name = reference.decode()?;
-                    let known = quick_xml::escape::resolve_xml_entity(&name);
-                    value += known.with_context(|| format!("has the entity &{name};, which XML does not know"))?;
+            Event::Text(part) => value += &part.decode().map_err(no_text)?,
+            Event::GeneralRef(reference) => {
+                match reference.resolve_char_ref().map_err(|e| format!("is not XML: {e}"))? {
+                    Some(c) => value.push(c),
+                    None => {
+                        let name = reference.decode().map_err(no_text)?;
+                        let known = quick_xml::escape::resolve_xml_entity(&name);
+                        value += known.ok_or_else(|| format!("has the entity &{name};, which XML does not know"))?;
+                    }
                 }
-            },
-            Event::CData(part) => value += &part.decode()?,
+            }
+            Event::CData(part) => value += &part.decode().map_err(no_text)?,
             Event::End(_) => {
-                let tags: Vec<&str> = path.iter().skip(1).map(String::as_str).collect();
+                // Deeper than this there is nothing of ours.
+                let tags: Vec<&str> = path.iter().skip(1).take(4).map(String::as_str).collect();
                 let text = value.trim();
                 match tags[..] {
                     ["size", "width"] => size.0 = text.parse::<f64>().ok(),
                     ["size", "height"] => size.1 = text.parse::<f64>().ok(),
                     ["object", "name"] => object.class = Some(text.to_owned()),
-                    ["object", "difficult"] => object.difficult = flag(text)?,
+                    ["filename"] => annotation.file_name = Some(text.to_owned()),
+                    ["object", "difficult"] => object.difficult = flag(text, "difficult")?,
+                    ["object", "truncated"] => object.truncated = flag(text, "truncated").ok(),
+                    ["object", "occluded"] => object.occluded = flag(text, "occluded").ok(),
+                    ["object", "pose"] => object.pose = Some(text.to_owned()).filter(|pose| !pose.is_empty()),
+                    ["object", "part"] => object.parts += 1,
                     ["object", "bndbox", side] => object.side(side, text)?,
                     ["object"] => annotation.objects.push(std::mem::take(&mut object).finish()?),
                     _ => {}
@@ -55,14 +64,14 @@ fn parse(text: &str) -> Result<Annotation> {
                 value.clear();
             }
             Event::Eof if path.is_empty() => break,
-            Event::Eof => bail!("ends inside <{}>", path.join("><")),
+            Event::Eof => return Err(format!("ends inside <{}>", path[..path.len().min(4)].join("><"))),
             _ => {}
         }
     }
     match root {
         Some(name) if name.eq_ignore_ascii_case("annotation") => {}
-        Some(name) => bail!("is no VOC annotation: it is a <{name}>"),
-        None => bail!("is no VOC annotation: there is no <annotation> in it"),
+        Some(name) => return Err(format!("is no VOC annotation: it is a <{name}>")),
+        None => return Err("is no VOC annotation: there is no <annotation> in it".into()),
     }
     if let (Some(width), Some(height)) = size {
         // Sizes are small whole numbers; 0 where a tool did not know.
@@ -71,13 +80,18 @@ fn parse(text: &str) -> Result<Annotation> {
     Ok(annotation)
 }
 
-/// Whether an object is difficult: a number, or a word that some tools write.
-fn flag(text: &str) -> Result<bool> {
+fn no_text(error: impl std::fmt::Display) -> String {
+    format!("holds bytes that are no text: {error}")
+}
+
+/// A flag of an object: a number, or a word that some tools write.
+fn flag(text: &str, what: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "" | "false" | "no" => Ok(false),
         "true" | "yes" => Ok(true),
         number => {
-            Ok(number.parse::<f64>().with_context(|| format!("has an object whose difficult is `{text}`"))? != 0.0)
+            let number = number.parse::<f64>().map_err(|_| format!("has an object whose {what} is `{text}`"))?;
+            Ok(number != 0.0)
         }
     }
 }
@@ -87,21 +101,26 @@ struct Fields {
     class: Option<String>,
     sides: [Option<f64>; 4],
     difficult: bool,
+    truncated: Option<bool>,
+    occluded: Option<bool>,
+    pose: Option<String>,
+    parts: usize,
 }
 
 impl Fields {
-    fn side(&mut self, side: &str, text: &str) -> Result<()> {
+    fn side(&mut self, side: &str, text: &str) -> Result<(), String> {
         let Some(index) = ["xmin", "ymin", "xmax", "ymax"].iter().position(|name| *name == side) else { return Ok(()) };
-        self.sides[index] = Some(text.parse().with_context(|| format!("has an object whose {side} is `{text}`"))?);
+        self.sides[index] = Some(text.parse().map_err(|_| format!("has an object whose {side} is `{text}`"))?);
         Ok(())
     }
 
-    fn finish(self) -> Result<NamedObject> {
-        let class = self.class.filter(|name| !name.is_empty()).context("has an object without a name")?;
+    fn finish(mut self) -> Result<NamedObject, String> {
+        let class = self.class.take().filter(|name| !name.is_empty()).ok_or("has an object without a name")?;
         let [Some(x1), Some(y1), Some(x2), Some(y2)] = self.sides else {
-            bail!("has a {class} without a whole bndbox (xmin, ymin, xmax, ymax)");
+            return Err(format!("has a {class} without a whole bndbox (xmin, ymin, xmax, ymax)"));
         };
-        Ok(NamedObject { class, bbox: [x1, y1, x2, y2], difficult: self.difficult })
+        let Self { difficult, truncated, occluded, pose, parts, .. } = self;
+        Ok(NamedObject { class, bbox: [x1, y1, x2, y2], difficult, truncated, occluded, pose, parts })
     }
 }
 
@@ -132,13 +151,13 @@ mod tests {
         for (text, difficult) in
             [("0", false), ("1", true), ("0.0", false), ("False", false), ("true", true), ("", false)]
         {
-            assert_eq!(flag(text).unwrap(), difficult, "{text}");
+            assert_eq!(flag(text, "difficult").unwrap(), difficult, "{text}");
         }
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        let error = |text: &str| parse(text).unwrap_err().to_string();
+        let error = |text: &str| parse(text).unwrap_err();
         assert!(error("<annotation><object>").contains("ends inside"));
         assert!(error("<annotation><object><bndbox/></object></annotation>").contains("without a name"));
         assert!(error("<annotation><object><name>cat</name></object></annotation>").contains("a cat without a whole"));

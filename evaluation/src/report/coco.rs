@@ -124,7 +124,8 @@ fn picture(data: &CocoData, id: u64, folder: Option<&Path>) -> Wanted {
     let image = data.coco.get_img(id);
     let name = image.map_or(String::new(), |image| image.file_name.clone());
     Wanted {
-        file: folder.filter(|_| !name.is_empty()).map(|folder| folder.join(&name)),
+        // A name that leads elsewhere must not put that picture into a page that is passed on.
+        file: folder.and_then(|folder| crate::data::inside(folder, &name)),
         name: if name.is_empty() { id.to_string() } else { name },
         size: image.map(|image| (image.width, image.height)).filter(|(width, height)| *width > 0 && *height > 0),
         extent: extent(data.coco.get_ann_ids_for_img(id).iter().filter_map(|id| data.coco.get_ann(*id)?.bbox)),

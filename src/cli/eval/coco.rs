@@ -256,7 +256,7 @@ pub fn options(data: &CocoData, protocol: &Protocol) -> Result<Options> {
     let selection = &protocol.selection;
     Ok(Options {
         max_dets: protocol.max_dets,
-        categories: category::chosen(&protocol.classes, &data.categories())?,
+        categories: category::chosen(&protocol.classes, &data.categories()).context("--classes")?,
         images: (!selection.is_all()).then(|| selection.of(data.image_ids())),
         mask_areas: protocol.mask_areas,
     })

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use vovdet_datasets::Error;
 use vovdet_datasets::voc::VocData;
 use vovdet_evaluation::metrics::provenance::{FileRef, Provenance, milliseconds, times_of_saved};
 use vovdet_evaluation::metrics::voc::{Detections, METRICS, Protocol, Report, Scores, read_detections};
@@ -84,7 +85,7 @@ impl Run for Voc {
         }
         let read_ms = milliseconds(start);
         let protocol = Protocol { class_names: names.map(<[String]>::to_vec), ..self.protocol(&data) };
-        let scores = detections.scores(&data, &protocol)?;
+        let scores = detections.scores(&data, &protocol).context("--classes")?;
         let wall_ms = milliseconds(start);
         let provenance = Provenance {
             vovdet: env!("CARGO_PKG_VERSION").into(),
@@ -134,7 +135,13 @@ impl Voc {
     /// # Errors
     /// When it cannot be read.
     pub fn data(&self, console: &Console) -> Result<VocData> {
-        let data = VocData::read(&self.root, self.split.as_deref()).context("--root")?;
+        let data = VocData::read(&self.root, self.split.as_deref()).map_err(|error| {
+            let flag = match &error {
+                Error::UnknownSplit { split, .. } => format!("--split {split}"),
+                _ => "--root".into(),
+            };
+            anyhow::Error::new(error).context(flag)
+        })?;
         for note in data.notes() {
             console.note(note);
         }

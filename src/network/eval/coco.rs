@@ -29,7 +29,19 @@ pub fn run(args: &Coco, console: &Console) -> Result<Outcome> {
     let classes = model.class_map(&data.categories(), &data.path, !protocol.classes.is_empty())?;
     let annotations = FileRef::of(&data.path).with_context(|| data.path.display().to_string())?;
     let files = protocol.selection.of(data.coco.dataset.images.iter().collect::<Vec<_>>());
-    let files = files.into_iter().map(|image| (image.id.into(), images.join(&image.file_name)));
+    let files = files.into_iter().map(|image| {
+        let file = vovdet_datasets::inside(&images, &image.file_name);
+        let leads_out = || {
+            format!(
+                "the image {} has the file name `{:.200}`, which leads out of {}",
+                image.id,
+                image.file_name,
+                images.display()
+            )
+        };
+        Ok((image.id.into(), file.with_context(leads_out)?))
+    });
+    let files = files.collect::<Result<Vec<_>>>()?.into_iter();
     let mut scorer = Scorer::new(&data, &protocol.iou, &options, protocol.min_score)?;
     let masks = model.masks();
     // A copy: the model itself must stay on this thread.

@@ -1,7 +1,7 @@
 //! The model that finds the detections of an evaluation.
 
 use crate::model;
-use anyhow::{Context, Error, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use std::path::Path;
 use vovdet::cli::arguments::{self, ModelOptions};
 use vovdet::cli::console::Console;
@@ -55,6 +55,12 @@ impl Loaded {
     /// The categories that its classes stand for. With `some`, classes that the data set does not have are left out.
     pub fn class_map(&self, categories: &[Category], data: &Path, some: bool) -> Result<ClassMap> {
         let classes: Vec<_> = self.spec().classes.iter().map(|c| Class { id: c.id, name: &c.name }).collect();
-        ClassMap::new(&classes, categories, &data.display().to_string(), some)
+        ClassMap::new(&classes, categories, &data.display().to_string(), some).map_err(|error| match &error {
+            vovdet_datasets::Error::Classes { missing, .. } if !missing.is_empty() => {
+                let hint = "name the model's classes with --class-names, or keep those in common with --classes";
+                anyhow!("{error}; {hint}")
+            }
+            _ => error.into(),
+        })
     }
 }

@@ -52,7 +52,7 @@ pub fn run(args: &Voc, console: &Console) -> Result<Outcome> {
         _ => done.save_list()?,
     };
     found.leave_out_below(protocol.min_score);
-    let scores = found.scores(&data, &protocol)?;
+    let scores = found.scores(&data, &protocol).context("--classes")?;
     let provenance = Provenance {
         vovdet: env!("CARGO_PKG_VERSION").into(),
         metrics: METRICS.into(),

@@ -159,7 +159,8 @@ fn images_by_id(data: &VocData) -> HashMap<&str, usize> {
 /// The class that a file name ends with, alone or behind a separator: `comp4_det_test_tvmonitor`.
 fn class_of(stem: &str, data: &VocData) -> Option<usize> {
     let ends = |name: &String| {
-        stem.strip_suffix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with(['_', '-', '.', ' ']))
+        let rest = stem.strip_suffix(in_file_name(name).as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with(['_', '-', '.', ' ']))
     };
     let candidates = data.classes.iter().enumerate().filter(|(_, name)| ends(name));
     candidates.max_by_key(|(_, name)| name.len()).map(|(index, _)| index)
@@ -255,6 +256,11 @@ pub fn is_folder(path: &Path) -> bool {
     path.extension().is_none_or(|extension| extension != "json" && extension != "jsonl")
 }
 
+/// A class name as part of a file name: `TV/Monitor` is no folder.
+fn in_file_name(class: &str) -> String {
+    class.replace('/', "%2F").replace('\0', "%00")
+}
+
 /// Writes a comp4 file per class into a folder.
 ///
 /// # Errors
@@ -262,7 +268,8 @@ pub fn is_folder(path: &Path) -> bool {
 pub fn write_comp4(folder: &Path, data: &VocData, detections: &Detections) -> Result<()> {
     vovdet_files::make_folder(folder)?;
     for (name, list) in data.classes.iter().zip(&detections.by_class) {
-        let path = folder.join(format!("comp4_det_{}_{name}.txt", data.split.as_deref().unwrap_or("all")));
+        let split = data.split.as_deref().unwrap_or("all");
+        let path = folder.join(format!("comp4_det_{split}_{}.txt", in_file_name(name)));
         let write = |file: &mut BufWriter<File>| -> io::Result<()> {
             for Detection { image, score, bbox: [x1, y1, x2, y2] } in list {
                 writeln!(file, "{} {score} {x1} {y1} {x2} {y2}", data.images[*image].id)?;
