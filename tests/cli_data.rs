@@ -1,4 +1,4 @@
-//! `vovdet data inspect`.
+//! `vovdet data inspect` and `data convert`.
 #![allow(clippy::unwrap_used)]
 
 mod cli_support;
@@ -136,4 +136,110 @@ fn an_annotation_that_cannot_be_read_is_a_problem_among_others() {
     let unreadable = problem(found, "cannot be read");
     assert_eq!(unreadable["count"], 2);
     assert!(unreadable["examples"][0].as_str().unwrap().starts_with("b.xml ends inside"), "{unreadable}");
+}
+
+/// A file that opens is not a file that decodes; --strict makes findings an exit code.
+#[test]
+fn truncated_images_are_found_when_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = fs::read(cells()).unwrap();
+    fs::write(folder.path().join("whole.png"), &whole).unwrap();
+    let with = |options: &[&str]| {
+        let mut command = vovdet(["data", "inspect", "--json"]);
+        command.arg(folder.path()).args(options);
+        let ran = run(command);
+        (ran.code, ran.lines()[0]["problems"].as_array().unwrap().len())
+    };
+    assert_eq!(with(&["--deep", "--strict"]), (0, 0));
+    fs::write(folder.path().join("cut.png"), &whole[..whole.len() / 2]).unwrap();
+    assert_eq!(with(&["--strict"]), (0, 0), "its header is whole");
+    assert_eq!(with(&["--deep"]), (0, 1));
+    assert_eq!(with(&["--deep", "--strict"]), (1, 1));
+}
+
+/// `format!` takes no width beyond 65,535.
+#[test]
+fn a_long_class_name_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("instances.json");
+    let data = json!({
+        "images": [{"id": 1, "file_name": "a.png", "width": 9, "height": 9}],
+        "categories": [{"id": 1, "name": "x".repeat(70_000)}, {"id": 2, "name": "red\u{1b}[31m"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 3, 3]},
+                        {"id": 2, "image_id": 1, "category_id": 2, "bbox": [0, 0, 3, 3]}],
+    });
+    fs::write(&path, data.to_string()).unwrap();
+    let mut command = vovdet(["data", "inspect"]);
+    command.arg(&path);
+    let ran = run(command);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("xxx…") && ran.out.len() < 2000, "{:.300}", ran.out);
+    assert!(ran.out.contains("red\\u{1b}[31m") && !ran.out.contains('\u{1b}'), "no escapes of the file's own");
+}
+
+#[test]
+fn what_is_wrong_with_yolo_labels_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for split in ["train", "val"] {
+        fs::create_dir_all(root.join("images").join(split)).unwrap();
+        fs::create_dir_all(root.join("labels").join(split)).unwrap();
+    }
+    for (image, labels) in [
+        ("train/a", Some("0 0.5 0.5 0.25 0.5\n5 0.5 0.5 0.1 0.1\n0 0.5 0.5 0.25 0.5\n")),
+        ("train/b", None),
+        ("val/c", Some("1 0.5 0.5 1.5 0.5\n1 0.5 0.5\n")),
+        ("val/d", Some("")),
+    ] {
+        fs::copy(cells(), root.join("images").join(image).with_extension("png")).unwrap();
+        if let Some(text) = labels {
+            fs::write(root.join("labels").join(image).with_extension("txt"), text).unwrap();
+        }
+    }
+    fs::write(root.join("data.yaml"), "path: .\ntrain: images/train\nval: images/val\nnames: {0: cell, 1: 'no'}\n")
+        .unwrap();
+    let found = &inspect(root)[0];
+    assert_eq!((&found["form"], &found["images"], &found["objects"]), (&json!("yolo"), &json!(4), &json!(2)));
+    assert_eq!(found["splits"], json!({"train": 2, "val": 2}));
+    assert_eq!(found["classes"], json!({"cell": {"objects": 1, "images": 1}, "no": {"objects": 1, "images": 1}}));
+    for (what, example) in [
+        ("classes that data.yaml does not name", "labels/train/a.txt line 2: class 5 of 2"),
+        ("repeat another line", "labels/train/a.txt line 3"),
+        ("values outside 0..1", "labels/val/c.txt line 1: 1.5"),
+        ("no labels", "labels/val/c.txt line 2: 2 numbers after the class instead of 4"),
+        ("no label file", "train/b.png"),
+    ] {
+        let problem = problem(found, what);
+        assert_eq!(problem["count"], 1, "{problem}");
+        assert!(problem["examples"][0].as_str().unwrap().contains(example), "{problem}");
+    }
+    let by_file = &inspect(&root.join("data.yaml"))[0];
+    assert_eq!((&by_file["objects"], &by_file["problems"]), (&found["objects"], &found["problems"]));
+}
+
+#[test]
+fn convert_says_what_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("one.json"), folder.path().join("out"));
+    fs::copy(cells(), folder.path().join("a.png")).unwrap();
+    let text = json!({
+        "images": [{"id": 1, "file_name": "a.png", "width": 256, "height": 256}],
+        "categories": [{"id": 1, "name": "cell"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 64, 128]},
+                        {"id": 2, "image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "iscrowd": 1}],
+    });
+    fs::write(&data, text.to_string()).unwrap();
+    let convert = |arguments: &[&str]| {
+        let mut command = vovdet(["data", "convert"]);
+        command.args([&data, &out]).args(arguments);
+        run(command)
+    };
+    convert(&[]).fails_with(2, &["--to coco, --to voc or --to yolo"]);
+    convert(&["--to", "coco"]).fails_with(2, &["in the form of COCO already"]);
+    let ran = convert(&["--to", "yolo"]);
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 1), "{}", ran.err);
+    assert!(ran.out.contains("1 images, 1 objects, 1 classes (COCO to YOLO text)"), "{}", ran.out);
+    assert!(ran.err.contains("1 crowd regions are left out: YOLO text has no such thing"), "{}", ran.err);
+    assert_eq!(fs::read_to_string(out.join("labels/train/a.txt")).unwrap(), "0 0.125 0.25 0.25 0.5\n");
+    convert(&["--to", "yolo"]).fails_with(2, &["out", "there is something of that name already"]);
 }

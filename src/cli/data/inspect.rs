@@ -14,12 +14,14 @@ const SHOWN: usize = 8;
 /// Show what a data set holds and what is wrong with it: counts, sizes, classes, bad boxes, missing files, duplicates.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-PATH is a COCO annotation file, a folder with some in `annotations`, a VOC folder, or a folder of images.
-The exit code is 0 whatever is found: what is wrong with a data set is the answer, not a failure.
+PATH is a COCO annotation file, a folder with some in `annotations`, a VOC folder, a YOLO folder or its data.yaml,
+or a folder of images. The exit code is 0 whatever is found: what is wrong with a data set is the answer, not a
+failure. With --strict it is 1 when something is wrong.
 
 Examples:
   vovdet data inspect VOC2007
   vovdet data inspect annotations/instances_val2017.json --images val2017
+  vovdet data inspect yolo/data.yaml --deep --strict
   vovdet data inspect photos --json | python3 -m json.tool")]
 pub struct Inspect {
     /// The data set.
@@ -27,6 +29,12 @@ pub struct Inspect {
     /// Where the images of a COCO annotation file are [default: beside it, as COCO's folders are].
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
+    /// Decode every image, to find those that are cut short or damaged.
+    #[arg(long)]
+    deep: bool,
+    /// End with the exit code 1 when something is wrong.
+    #[arg(long)]
+    strict: bool,
     /// A JSON object per data set, with everything, instead of text.
     #[arg(long)]
     json: bool,
@@ -35,7 +43,7 @@ pub struct Inspect {
 impl Inspect {
     /// Does what was asked for.
     pub fn run(&self, console: &Console) -> Result<Outcome> {
-        let found = inspect(&self.path, self.images.as_deref())?;
+        let found = inspect(&self.path, self.images.as_deref(), self.deep)?;
         for (index, data) in found.iter().enumerate() {
             if self.json {
                 console.json_line(data)?;
@@ -44,14 +52,24 @@ impl Inspect {
                 console.data(&format!("{gap}{}", text(data)))?;
             }
         }
-        Ok(Outcome::All)
+        let sound = found.iter().all(|data| data.problems.is_empty());
+        Ok(if sound || !self.strict { Outcome::All } else { Outcome::Part })
     }
+}
+
+/// A class name on one line: control characters are written as escapes, and what is long is cut.
+fn shown(name: &str) -> String {
+    const LONGEST: usize = 60;
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let plain: String = name.chars().take(LONGEST).map(escape).collect();
+    if name.chars().nth(LONGEST).is_some() { plain + "…" } else { plain }
 }
 
 fn text(data: &Inspection) -> String {
     let form = match data.form {
         Form::Coco => "COCO annotations",
         Form::Voc => "VOC folder",
+        Form::Yolo => "YOLO labels",
         Form::Images => "images without annotations",
     };
     let mut text = format!("{} ({form})\n", data.path.display());
@@ -92,9 +110,9 @@ fn text(data: &Inspection) -> String {
         }
         let used = data.classes.iter().filter(|(_, class)| class.objects > 0).count();
         line("classes", format!("{}, {used} of them with objects", data.classes.len()));
-        let width = data.classes.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        let width = data.classes.iter().map(|(name, _)| shown(name).chars().count()).max().unwrap_or(0);
         for (name, class) in data.classes.iter().filter(|(_, class)| class.objects > 0) {
-            let _ = writeln!(text, "    {name:<width$}  {:>7} in {} images", class.objects, class.images);
+            let _ = writeln!(text, "    {:<width$}  {:>7} in {} images", shown(name), class.objects, class.images);
         }
     }
     let _ = write!(text, "  {:<14}", "problems");
