@@ -32,7 +32,7 @@ fn sources_that_are_no_images() {
     let mut command = detect(["--list", "-"]);
     command.write_stdin("\n\n");
     run(command).fails_with(2, &["no images"]);
-    run(detect(["--list", "no-such-list.txt"])).fails_with(2, &["--list no-such-list.txt", "No such file"]);
+    run(detect(["--list", "no-such-list.txt"])).fails_with(2, &["--list no-such-list.txt", "no such file"]);
 }
 
 #[test]
