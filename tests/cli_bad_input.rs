@@ -116,3 +116,18 @@ fn features_and_classify_say_what_they_need() {
     run(vovdet(["classify", "--model", MODEL, &image])).fails_with(2, &["not a classifier", "vovdet detect"]);
     assert!(!std::path::Path::new(&out).exists());
 }
+
+/// An output that is the input, by whatever path, is refused before anything is read.
+#[test]
+fn features_never_replace_what_they_are_made_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image.png");
+    fs::copy(cells(), &image).unwrap();
+    fs::hard_link(&image, folder.path().join("link.safetensors")).unwrap();
+    for out in ["image.png", "./image.png", "link.safetensors"] {
+        let mut command = vovdet(["features", "--model", MODEL, "image.png", "--out", out]);
+        command.current_dir(folder.path());
+        run(command).fails_with(2, &["--out", "image.png would be overwritten"]);
+    }
+    assert_eq!(fs::read(&image).unwrap(), fs::read(cells()).unwrap());
+}

@@ -30,3 +30,19 @@ pub fn inside(folder: &Path, name: &str) -> Option<PathBuf> {
 fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_in_their_folder() {
+        let folder = Path::new("/data/images");
+        for name in ["a.jpg", "b/a.jpg", "./a.jpg", "..a.jpg"] {
+            assert_eq!(inside(folder, name), Some(folder.join(name)), "{name}");
+        }
+        for name in ["../a.jpg", "b/../../a.jpg", "/etc/passwd", "", "..", "b/.."] {
+            assert_eq!(inside(folder, name), None, "{name}");
+        }
+    }
+}

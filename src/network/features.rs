@@ -12,10 +12,15 @@ use vovdet::cli::features::Features;
 use vovdet_datasets::image;
 use vovdet_detectors::Geometry;
 use vovdet_detectors::spec::InputSpec;
+use vovdet_files::OverwriteGuard;
 use vovdet_pretrained::{Checkpoint, Dtype, TensorData, write_safetensors};
 
 /// Does what was asked for.
 pub fn run(args: &Features, console: &Console) -> Result<Outcome> {
+    let mut guard = OverwriteGuard::new();
+    guard.reads(&args.source);
+    args.model.weights.iter().for_each(|weights| guard.reads(weights));
+    guard.writes(&args.out).context("--out")?;
     let source = Source::open(&args.source)?;
     let model = model::load(&args.model, console, |_| ())?;
     let input = source.tensor(&model.spec().input).with_context(|| args.source.display().to_string())?;

@@ -151,6 +151,8 @@ enum Read {
 }
 
 fn read(path: &Path, names: &mut Names) -> Result<Read> {
+    // hotcoco opens the file itself and would wait for ever for somebody to write into a named pipe.
+    vovdet_files::open(path)?;
     let read = if repeated::is_odd(path) {
         patiently(path, None, names)?
     } else {
@@ -186,5 +188,54 @@ fn patiently(path: &Path, refusal: Option<hotcoco::Error>, names: &mut Names) ->
         (Ok(data), _) => Ok(Read::Patiently(Box::new(data), repairs.notes(path))),
         (Err(_), Some(refusal)) => Err(no_json(&refusal)),
         (Err(e), None) => Err(no_json(&e)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn read_json(data: &Value) -> Result<CocoData> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        std::fs::write(&path, data.to_string()).unwrap();
+        CocoData::read(&path)
+    }
+
+    fn data(categories: usize, segmentation: &Value) -> Value {
+        let categories: Vec<_> = (1..=categories).map(|id| json!({"id": id, "name": format!("c{id}")})).collect();
+        json!({
+            "images": [{"id": 1, "file_name": "a.png", "width": 20000, "height": 20000}],
+            "categories": categories,
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "area": 81, "iscrowd": 0,
+                             "segmentation": segmentation}],
+        })
+    }
+
+    /// What an evaluation would need gigabytes for is refused before it begins: 19 GB of tables, 6 GB of outline.
+    #[test]
+    fn categories_and_outlines_have_limits() {
+        let square = json!([[0, 0, 9, 0, 9, 9, 0, 9]]);
+        assert!(read_json(&data(MAX_CATEGORIES, &square)).is_ok());
+        let error = read_json(&data(200_000, &square)).err().unwrap().to_string();
+        assert!(error.contains("has 200000 categories, more than the limit"), "{error}");
+        // Back and forth over the whole picture.
+        let long: Vec<_> = (0..1000).flat_map(|i| [f64::from(i % 2) * 20000.0, f64::from(i)]).collect();
+        let error = read_json(&data(1, &json!([long]))).err().unwrap().to_string();
+        assert!(error.contains("annotation 1 has a polygon whose outline"), "{error}");
+        let around: Vec<_> = (0..1000).map(|i| f64::from(i % 20)).collect();
+        assert!(read_json(&data(1, &json!([around]))).is_ok());
+    }
+
+    #[test]
+    fn pipes_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("a.json");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let error = CocoData::read(&pipe).err().unwrap().to_string();
+        assert!(error.contains("named pipe"), "{error}");
     }
 }

@@ -103,6 +103,14 @@ pub fn read(path: &Path) -> Result<RgbImage, ImageError> {
     Encoded::open(path)?.decode()
 }
 
+/// Reads the image at `path` as it is stored, and how its camera says it is to be turned.
+///
+/// # Errors
+/// See [`read`].
+pub fn read_stored(path: &Path) -> Result<(RgbImage, Orientation), ImageError> {
+    Encoded::open(path)?.decode_stored()
+}
+
 /// Decodes an image file's bytes; the format follows from the content, never from a name.
 ///
 /// # Errors
@@ -205,14 +213,22 @@ impl<'a> Encoded<'a> {
     /// # Errors
     /// When the file is damaged.
     pub fn decode(self) -> Result<RgbImage, ImageError> {
-        let _span = tracing::debug_span!("decode", width = self.size.0, height = self.size.1).entered();
-        let (image, orientation) = caught(|| match self.kind {
-            Kind::Jpeg => jpeg::decode(&self.bytes),
-            Kind::Other(format) => decode_other(&self.bytes, format),
-        })?;
+        let (image, orientation) = self.decode_stored()?;
         let mut image = DynamicImage::ImageRgb8(image);
         image.apply_orientation(orientation);
         Ok(image.into_rgb8())
+    }
+
+    /// The pixels as they are stored: 8-bit RGB, and how to turn them upright.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn decode_stored(self) -> Result<(RgbImage, Orientation), ImageError> {
+        let _span = tracing::debug_span!("decode", width = self.size.0, height = self.size.1).entered();
+        caught(|| match self.kind {
+            Kind::Jpeg => jpeg::decode(&self.bytes),
+            Kind::Other(format) => decode_other(&self.bytes, format),
+        })
     }
 }
 

@@ -155,6 +155,17 @@ mod tests {
         }
     }
 
+    /// Each level was once compared with all levels above it: 100,000 took minutes.
+    #[test]
+    fn depth_costs_no_more_than_length() {
+        let deep = |n: usize| format!("<annotation>{}{}</annotation>", "<a>".repeat(n), "</a>".repeat(n));
+        let start = std::time::Instant::now();
+        assert_eq!(parse(&deep(200_000)).unwrap().objects.len(), 0);
+        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+        let cut = parse(&deep(1000)[..2000]).unwrap_err();
+        assert!(cut.len() < 100, "{cut}");
+    }
+
     #[test]
     fn what_is_missing_is_named() {
         let error = |text: &str| parse(text).unwrap_err();

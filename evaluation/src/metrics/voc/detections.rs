@@ -359,6 +359,20 @@ mod tests {
         assert_eq!(class_of("000012", &data), None);
     }
 
+    /// `TV/Monitor` is a class and no folder, and no class leads out of the folder.
+    #[test]
+    fn class_names_are_no_paths() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("a/out");
+        let data = data(&["TV/Monitor", "x/../../../victim", "Monitor"]);
+        write_comp4(&out, &data, &Detections::none(&data)).unwrap();
+        let entries = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path());
+        let mut classes: Vec<_> = entries.map(|path| class_of(&stem(&path), &data)).collect();
+        classes.sort_unstable();
+        assert_eq!(classes, [Some(0), Some(1), Some(2)]);
+        assert_eq!(std::fs::read_dir(folder.path().join("a")).unwrap().count(), 1, "nothing beside the folder");
+    }
+
     #[test]
     fn lines_are_whole_or_refused() {
         assert_eq!(words("000004 0.5 1 2 3 4"), Some(("000004", [0.5, 1.0, 2.0, 3.0, 4.0])));
