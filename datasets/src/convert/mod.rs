@@ -119,6 +119,9 @@ pub fn convert(request: &Request) -> Result<Conversion> {
     let data = read(&request.from, from, request.image_folder.as_deref())?;
     tracing::debug!(images = data.images.len(), classes = data.classes.len(), "read");
     let mut losses = Losses::default();
+    for (what, n) in &data.own {
+        losses.add(*n, what);
+    }
     let objects = write(&data, request, &mut losses)?;
     let mut notes = data.notes;
     notes.extend(losses.sentences(request.to_format));

@@ -91,9 +91,6 @@ pub fn read(path: &Path) -> Result<DataSet> {
 
 /// Writes `Annotations`, `ImageSets/Main` and `JPEGImages`.
 pub fn write(data: &DataSet, folder: &Path, how: ImageFiles, losses: &mut Losses) -> Result<usize> {
-    for (what, n) in &data.own {
-        losses.add(*n, what);
-    }
     let unused = data.classes.len() - used(data);
     losses.add(unused, "classes without objects are not kept: {form} has no list of classes");
     let groups = data.classes.iter().filter(|class| class.supercategory.is_some()).count();

@@ -43,9 +43,6 @@ pub fn read(path: &Path) -> Result<DataSet> {
 
 /// Writes `data.yaml`, `images/SPLIT` and `labels/SPLIT`.
 pub fn write(data: &DataSet, folder: &Path, how: ImageFiles, losses: &mut Losses) -> Result<usize> {
-    for (what, n) in &data.own {
-        losses.add(*n, what);
-    }
     let groups = data.classes.iter().filter(|class| class.supercategory.is_some()).count();
     losses.add(groups, "supercategories are not kept");
     let outlines = outlines(data, losses);
