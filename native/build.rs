@@ -6,10 +6,13 @@
 use std::path::PathBuf;
 
 const WANTED: &str = "2.11";
+const SOURCES: [&str; 2] = ["src/shim.cpp", "src/autograd.cpp"];
 
 fn main() {
     println!("cargo:rerun-if-env-changed=LIBTORCH");
-    println!("cargo:rerun-if-changed=src/shim.cpp");
+    for file in SOURCES.iter().chain(&["src/guarded.h"]) {
+        println!("cargo:rerun-if-changed={file}");
+    }
     let root = PathBuf::from(std::env::var_os("LIBTORCH").unwrap_or_else(|| ".libtorch".into()));
     let header = root.join("include/torch/headeronly/version.h");
     let Ok(text) = std::fs::read_to_string(&header) else {
@@ -33,7 +36,7 @@ fn main() {
         .flag("-O2")
         .include(root.join("include"))
         .include(root.join("include/torch/csrc/api/include"))
-        .file("src/shim.cpp")
+        .files(SOURCES)
         .compile("vovdet_shim");
     let lib = root.join("lib");
     println!("cargo:rustc-link-search=native={}", lib.display());

@@ -1,24 +1,24 @@
 //! oneDNN convolutions with the weight reordered once and the activation fused.
 
 use crate::Error;
-use crate::system::take_string;
+use crate::ffi::{self, finish};
 use std::ffi::{CStr, c_char};
 use tch::Tensor;
 
 unsafe extern "C" {
     fn vovdet_pack_conv_weight(
-        weight: *const std::ffi::c_void,
+        weight: *const ffi::Tensor,
         geometry: *const i64,
         input_size: *const i64,
-        out: *mut *mut std::ffi::c_void,
+        out: *mut *mut ffi::Tensor,
     ) -> *mut c_char;
     fn vovdet_conv_pointwise(
-        input: *const std::ffi::c_void,
-        weight: *const std::ffi::c_void,
-        bias: *const std::ffi::c_void,
+        input: *const ffi::Tensor,
+        weight: *const ffi::Tensor,
+        bias: *const ffi::Tensor,
         geometry: *const i64,
         activation: *const c_char,
-        out: *mut *mut std::ffi::c_void,
+        out: *mut *mut ffi::Tensor,
     ) -> *mut c_char;
 }
 
@@ -106,15 +106,6 @@ impl PackedConv {
             )
         };
         finish(message, out)
-    }
-}
-
-fn finish(message: *mut c_char, out: *mut std::ffi::c_void) -> Result<Tensor, Error> {
-    if message.is_null() {
-        // SAFETY: without a message the shim has stored a new at::Tensor, which is handed to tch exactly once.
-        Ok(unsafe { Tensor::from_ptr(out.cast()) })
-    } else {
-        Err(Error::Torch(take_string(message)))
     }
 }
 

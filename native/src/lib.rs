@@ -3,14 +3,20 @@
 //! Every `unsafe` block of the project is in this crate (and the one memory map in `vovdet-pretrained`), each with its
 //! reason.
 
+#![allow(unsafe_code, reason = "this crate is where C++ is called, so that no other has to")]
+#![warn(clippy::undocumented_unsafe_blocks)]
+
+mod autograd;
 mod conv;
 mod copy;
-mod slice;
+mod ffi;
+mod host;
 mod system;
 
+pub use autograd::with_backward;
 pub use conv::{Activation, ConvGeometry, PackedConv};
 pub use copy::copy_from_bytes;
-pub use slice::{f32_slice, f32_tensor};
+pub use host::{Element, HostArray};
 pub use system::{CudaStatus, cpu_capability, libtorch_path, load_cuda, torch_version, tune_allocator};
 
 /// What libtorch said when a call failed.
@@ -29,3 +35,8 @@ impl From<tch::TchError> for Error {
         Self::Torch(error.to_string())
     }
 }
+
+/// The examples of the README compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

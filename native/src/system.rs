@@ -1,34 +1,27 @@
 //! The process: which libtorch it runs, whether CUDA can be had, how memory is returned.
 
+use crate::ffi::finish_string;
 use std::ffi::{CStr, c_char, c_int};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
 unsafe extern "C" {
-    fn vovdet_torch_version() -> *const c_char;
-    fn vovdet_cpu_capability() -> *mut c_char;
-}
-
-/// Takes a `strdup`ed C string from the shim and frees it.
-pub(crate) fn take_string(raw: *mut c_char) -> String {
-    // SAFETY: the shim returns strings made by strdup, NUL-terminated and owned by us; they are freed exactly once.
-    unsafe {
-        let text = CStr::from_ptr(raw).to_string_lossy().into_owned();
-        libc::free(raw.cast());
-        text
-    }
+    fn vovdet_torch_version(out: *mut *mut c_char) -> *mut c_char;
+    fn vovdet_cpu_capability(out: *mut *mut c_char) -> *mut c_char;
 }
 
 /// Version of the libtorch that this program was compiled against, e.g. `2.11.0`.
 pub fn torch_version() -> String {
-    // SAFETY: the shim returns a string literal.
-    unsafe { CStr::from_ptr(vovdet_torch_version()) }.to_string_lossy().into_owned()
+    let mut out = std::ptr::null_mut();
+    // SAFETY: the shim writes a pointer to `out`.
+    finish_string(unsafe { vovdet_torch_version(&mut out) }, out)
 }
 
 /// The vector instructions that libtorch chose for this CPU: `AVX2`, `AVX512`, ….
 pub fn cpu_capability() -> String {
-    // SAFETY: no arguments; the result is a fresh strdup.
-    take_string(unsafe { vovdet_cpu_capability() })
+    let mut out = std::ptr::null_mut();
+    // SAFETY: the shim writes a pointer to `out`.
+    finish_string(unsafe { vovdet_cpu_capability(&mut out) }, out)
 }
 
 /// What became of CUDA in this process.

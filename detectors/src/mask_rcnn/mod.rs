@@ -11,7 +11,7 @@ use crate::detection::{Detection, Detector, Prediction, StageTimes};
 use crate::layers::{PathExt, layers};
 use crate::neck::Fpn;
 use crate::ops::boxes::Bbox;
-use crate::ops::roi_align::{Roi, pyramid_roi_align};
+use crate::ops::roi_align::{Pyramid, Roi, pyramid_roi_align};
 use crate::spec::{MaskRcnnSpec, ModelSpec, Rules, Task};
 use crate::{Error, Geometry, Prepared};
 use heads::{BoxHead, MaskHead, RpnHead};
@@ -104,27 +104,33 @@ impl MaskRcnn {
         Ok(Maps { body, pyramid, objectness, deltas })
     }
 
-    /// From the maps to detections in input pixels; `sizes` are width and height of each image without padding.
-    fn heads(&self, maps: &Maps, padded: (i64, i64), sizes: &[(u32, u32)]) -> Result<Outputs, Error> {
+    /// From the maps to detections in input pixels; `sizes` are width and height of each image without padding. Takes
+    /// `pyramid` out of the maps: what nothing else holds need not be copied.
+    fn heads(&self, maps: &mut Maps, padded: (i64, i64), sizes: &[(u32, u32)]) -> Result<Outputs, Error> {
         let rules = self.rules;
         let proposals = proposals::propose(&self.head, rules, &maps.objectness, &maps.deltas, padded, sizes)?;
-        // The coarsest level only proposes; regions are pooled from the four of the backbone.
-        let levels = &maps.pyramid[..maps.pyramid.len() - 1];
+        let levels = pooled_levels(std::mem::take(&mut maps.pyramid))?;
         let rois = rois(proposals.iter().map(|p| p.boxes.as_slice()));
-        let pooled = pyramid_roi_align(levels, &rois, rules, BOX_BINS)?;
+        let pooled = pyramid_roi_align(&levels, &rois, rules, BOX_BINS)?;
         let (box_logits, box_deltas) = self.box_head.try_forward_t(&pooled.f_to_kind(self.kind)?, false)?;
         let found = postprocess::detect(&self.head, rules, &proposals, &box_logits, &box_deltas, sizes)?;
         let mask_logits = match &self.mask_head {
             Some(mask_head) => {
                 let rois = crate::mask_rcnn::rois(found.iter().map(|f| f.boxes.as_slice()));
                 let labels: Vec<usize> = found.iter().flat_map(|f| f.labels.iter().copied()).collect();
-                let pooled = pyramid_roi_align(levels, &rois, rules, MASK_BINS)?;
+                let pooled = pyramid_roi_align(&levels, &rois, rules, MASK_BINS)?;
                 Some(mask_head.of_labels(&pooled.f_to_kind(self.kind)?, &labels)?)
             }
             None => None,
         };
         Ok(Outputs { proposals, box_logits, box_deltas, found, mask_logits })
     }
+}
+
+/// The coarsest level only proposes; regions are pooled from the four of the backbone.
+fn pooled_levels(mut pyramid: Vec<Tensor>) -> Result<Pyramid, Error> {
+    pyramid.pop();
+    Pyramid::new(pyramid)
 }
 
 fn rois<'a>(images: impl Iterator<Item = &'a [Bbox]>) -> Vec<Roi> {
@@ -148,9 +154,9 @@ impl Detector for MaskRcnn {
 
     fn outputs_t(&self, batch: &Tensor, regions: &[Vec<Bbox>], train: bool) -> Result<Vec<(String, Tensor)>, Error> {
         let maps = self.maps(batch, train)?;
-        let levels = &maps.pyramid[..maps.pyramid.len() - 1];
+        let levels = pooled_levels(maps.pyramid)?;
         let rois = rois(regions.iter().map(Vec::as_slice));
-        let pooled = |bins| pyramid_roi_align(levels, &rois, self.rules, bins);
+        let pooled = |bins| pyramid_roi_align(&levels, &rois, self.rules, bins);
         let (box_logits, box_deltas) = self.box_head.try_forward_t(&pooled(BOX_BINS)?, train)?;
         let masks = self.mask_head.as_ref().map(|head| head.try_forward_t(&pooled(MASK_BINS)?, train)).transpose()?;
         let mut named = numbered("rpn.objectness", maps.objectness);
@@ -185,7 +191,7 @@ impl Detector for MaskRcnn {
         let images: Vec<Geometry> = inputs.iter().map(|i| i.geometry).collect();
         let sizes: Vec<_> = images.iter().map(|i| i.resized).collect();
         let outputs = tracing::info_span!("network", images = inputs.len())
-            .in_scope(|| tch::no_grad(|| self.heads(&self.maps(&batch, false)?, (width, height), &sizes)))?;
+            .in_scope(|| tch::no_grad(|| self.heads(&mut self.maps(&batch, false)?, (width, height), &sizes)))?;
         let masks = outputs.mask_logits.as_ref().map(postprocess::probabilities).transpose()?;
         let networked = Instant::now();
         let _span = tracing::info_span!("postprocess", images = inputs.len()).entered();
@@ -207,9 +213,10 @@ impl Detector for MaskRcnn {
         }
         let sizes: Vec<_> = images.iter().map(|i| i.resized).collect();
         let (maps, outputs) = tch::no_grad(|| {
-            let maps = self.maps(&batch, false)?;
-            let outputs = self.heads(&maps, (width, height), &sizes)?;
-            Ok::<_, Error>((maps, outputs))
+            let mut maps = self.maps(&batch, false)?;
+            let pyramid = maps.pyramid.iter().map(Tensor::shallow_clone).collect();
+            let outputs = self.heads(&mut maps, (width, height), &sizes)?;
+            Ok::<_, Error>((Maps { pyramid, ..maps }, outputs))
         })?;
         let mut named: Vec<(String, Tensor)> = Vec::new();
         named.extend(self.body.info().iter().zip(maps.body).map(|(info, map)| (info.name.to_owned(), map)));

@@ -8,8 +8,8 @@ use crate::ops::nms::{NmsRule, nms_grouped};
 use crate::spec::{Background, MaskRcnnSpec, Rules};
 use crate::{Error, Geometry};
 use rayon::prelude::*;
-use tch::{Device, Kind, Tensor};
-use vovdet_native::f32_slice;
+use tch::{Kind, Tensor};
+use vovdet_native::HostArray;
 
 /// What box deltas were multiplied by in training (spec/mask_rcnn.md §5).
 const ROI_WEIGHTS: [f32; 4] = [10.0, 10.0, 5.0, 5.0];
@@ -32,11 +32,10 @@ pub(super) fn detect(
     deltas: &Tensor,
     sizes: &[(u32, u32)],
 ) -> Result<Vec<Found>, Error> {
-    let probabilities = host(&logits.f_softmax(-1, Kind::Float)?)?;
-    let deltas = host(&deltas.f_to_kind(Kind::Float)?)?;
-    let row = |t: &Tensor| t.size().last().copied().unwrap_or(1).max(1) as usize;
+    let probabilities = HostArray::new(logits.f_softmax(-1, Kind::Float)?)?;
+    let deltas = HostArray::new(deltas.f_to_kind(Kind::Float)?)?;
+    let row = |array: &HostArray<f32>| array.shape().last().copied().unwrap_or(1).max(1) as usize;
     let (columns, width) = (row(&probabilities), row(&deltas));
-    let (probabilities, deltas) = (f32_slice(&probabilities)?, f32_slice(&deltas)?);
     let mut start = 0;
     let mut found = Vec::with_capacity(proposals.len());
     for (proposals, &size) in proposals.iter().zip(sizes) {
@@ -103,24 +102,19 @@ fn detect_one<'a>(
     }
 }
 
-fn host(tensor: &Tensor) -> Result<Tensor, Error> {
-    Ok(tensor.f_to_device(Device::Cpu)?.f_contiguous()?)
-}
-
 /// Mask logits `[D, side, side]` as probabilities on the CPU.
-pub(super) fn probabilities(logits: &Tensor) -> Result<Tensor, Error> {
-    host(&logits.f_to_kind(Kind::Float)?.f_sigmoid()?)
+pub(super) fn probabilities(logits: &Tensor) -> Result<HostArray<f32>, Error> {
+    Ok(HostArray::new(logits.f_to_kind(Kind::Float)?.f_sigmoid()?)?)
 }
 
 /// Boxes scaled to the original images, masks pasted into them; `masks` holds those of all images in order.
 pub(super) fn finish(
     rules: &Rules,
     found: &[Found],
-    masks: Option<&Tensor>,
+    masks: Option<&HostArray<f32>>,
     images: &[Geometry],
 ) -> Result<Vec<Vec<Detection>>, Error> {
-    let side = masks.map_or(0, |m| m.size().last().copied().unwrap_or(0) as usize);
-    let masks = masks.map(f32_slice).transpose()?;
+    let side = masks.map_or(0, |m| m.shape().last().copied().unwrap_or(0) as usize);
     let mut start = 0;
     let mut finished = Vec::with_capacity(found.len());
     for (found, geometry) in found.iter().zip(images) {

@@ -7,8 +7,8 @@ use crate::ops::nms::{NmsRule, nms_sorted, soft_nms};
 use crate::ops::priors::Priors;
 use crate::spec::{OneStageRules, OneStageSpec};
 use rayon::prelude::*;
-use tch::{Device, Kind, Tensor};
-use vovdet_native::f32_slice;
+use tch::Kind;
+use vovdet_native::HostArray;
 
 /// 1 / variance of centres and of sizes: 0.1 and 0.2 in every reference.
 const WEIGHTS: [f32; 4] = [10.0, 10.0, 5.0, 5.0];
@@ -26,22 +26,23 @@ pub(super) struct Found {
 
 /// Raw outputs on the host: class scores are probabilities.
 struct Host {
-    deltas: Tensor,
-    scores: Tensor,
+    /// `[N, P, 4]`.
+    deltas: HostArray<f32>,
+    /// `[N, P, classes + 1]`.
+    scores: HostArray<f32>,
 }
 
 impl Host {
     fn new(raw: &Raw) -> Result<Self, Error> {
-        let host = |t: &Tensor| t.f_to_kind(Kind::Float)?.f_to_device(Device::Cpu)?.f_contiguous();
-        Ok(Self { deltas: host(&raw.deltas)?, scores: host(&raw.logits.f_softmax(-1, Kind::Float)?)? })
+        let deltas = HostArray::new(raw.deltas.f_to_kind(Kind::Float)?)?;
+        Ok(Self { deltas, scores: HostArray::new(raw.logits.f_softmax(-1, Kind::Float)?)? })
     }
 
     /// Deltas and scores of one image.
-    fn image(&self, image: usize, priors: usize) -> Result<(&[[f32; 4]], &[f32]), Error> {
-        let (deltas, scores) = (f32_slice(&self.deltas)?, f32_slice(&self.scores)?);
-        let columns = self.scores.size().last().copied().unwrap_or(1) as usize;
-        let deltas = &deltas.as_chunks::<4>().0[image * priors..][..priors];
-        Ok((deltas, &scores[image * priors * columns..][..priors * columns]))
+    fn image(&self, image: usize, priors: usize) -> (&[[f32; 4]], &[f32]) {
+        let columns = self.scores.shape().last().copied().unwrap_or(1) as usize;
+        let deltas = &self.deltas.as_chunks::<4>().0[image * priors..][..priors];
+        (deltas, &self.scores[image * priors * columns..][..priors * columns])
     }
 }
 
@@ -64,32 +65,30 @@ pub(super) fn detect(
     }
     let (arm, odm) = (arm.map(Host::new).transpose()?, Host::new(odm)?);
     let coder = BoxCoder { weights: WEIGHTS, plus_one: 0.0, max_log_scale: rules.max_log_scale };
-    (0..images)
-        .map(|image| {
-            let (deltas, scores) = odm.image(image, count)?;
-            let first = arm.as_ref().map(|arm| arm.image(image, count)).transpose()?;
-            let objects = first.map(|(_, scores)| scores);
-            let boxes: Vec<Bbox> = (0..count)
-                .into_par_iter()
-                .map(|i| {
-                    // The second step refines what the first one made of the prior box.
-                    let anchor =
-                        first.map_or(priors.corners[i], |(deltas, _)| coder.decode(deltas[i], &priors.corners[i]));
-                    let decoded = coder.decode(deltas[i], &anchor);
-                    if rules.clip_before_nms { clip(&decoded, size.0, size.1, 0.0) } else { decoded }
-                })
-                .collect();
-            let alive = |i: usize| match (objects, &spec.refine) {
-                (Some(objects), Some(refine)) => {
-                    let object = objects[2 * i + 1];
-                    if rules.objectness_inclusive { object > refine.objectness } else { object >= refine.objectness }
-                }
-                _ => true,
-            };
-            let alive: Vec<bool> = (0..count).map(alive).collect();
-            Ok(detect_one(spec, rules, &boxes, scores, &alive))
-        })
-        .collect()
+    let of_image = |image: usize| {
+        let (deltas, scores) = odm.image(image, count);
+        let first = arm.as_ref().map(|arm| arm.image(image, count));
+        let objects = first.map(|(_, scores)| scores);
+        let boxes: Vec<Bbox> = (0..count)
+            .into_par_iter()
+            .map(|i| {
+                // The second step refines what the first one made of the prior box.
+                let anchor = first.map_or(priors.corners[i], |(deltas, _)| coder.decode(deltas[i], &priors.corners[i]));
+                let decoded = coder.decode(deltas[i], &anchor);
+                if rules.clip_before_nms { clip(&decoded, size.0, size.1, 0.0) } else { decoded }
+            })
+            .collect();
+        let alive = |i: usize| match (objects, &spec.refine) {
+            (Some(objects), Some(refine)) => {
+                let object = objects[2 * i + 1];
+                if rules.objectness_inclusive { object > refine.objectness } else { object >= refine.objectness }
+            }
+            _ => true,
+        };
+        let alive: Vec<bool> = (0..count).map(alive).collect();
+        detect_one(spec, rules, &boxes, scores, &alive)
+    };
+    Ok((0..images).map(of_image).collect())
 }
 
 fn detect_one(
