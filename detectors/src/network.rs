@@ -104,8 +104,9 @@ impl Network {
     /// `kind` is that of the variables, float32 or float64.
     ///
     /// # Errors
-    /// When the spec makes no model.
+    /// When the spec makes no model, or one of its numbers is beyond the limits ([`ModelSpec::validate`]).
     pub fn build(spec: &ModelSpec, device: Device, kind: Kind) -> Result<Self, Error> {
+        spec.validate()?;
         let mut variables = nn::VarStore::new(device);
         variables.set_kind(kind);
         let mut model = Model::build(&variables.root(), spec)?;

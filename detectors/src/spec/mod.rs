@@ -7,6 +7,7 @@ mod backbone;
 mod classes;
 mod dialect;
 mod input;
+mod limits;
 mod mask_rcnn;
 mod names;
 mod one_stage;
@@ -64,12 +65,15 @@ pub enum Task {
 }
 
 impl ModelSpec {
-    /// Reads a spec from JSON text; `source` names it in messages.
+    /// Reads a spec from JSON text and checks it ([`ModelSpec::validate`]); `source` names it in messages.
     ///
     /// # Errors
-    /// When the text is not a spec; the message says which field.
+    /// When the text is not a spec, or a number is beyond its limits; the message says which field.
     pub fn from_json(text: &str, source: &str) -> Result<Self, Error> {
-        serde_json::from_str(text).map_err(|e| Error::Spec(format!("{source} is not a model spec: {e}")))
+        let refused = |text: String| Error::Spec(format!("{source} is not a model spec: {text}"));
+        let spec: Self = serde_json::from_str(text).map_err(|e| refused(e.to_string()))?;
+        spec.check().map_err(refused)?;
+        Ok(spec)
     }
 
     /// The dialect of a detector; `None` for a classifier.
