@@ -55,6 +55,22 @@ def raw(model, image):
     return out | {"proposals": proposals[0], "box_logits": box_logits, "box_deltas": box_deltas}
 
 
+@torch.no_grad()
+def detected(model, image):
+    """torchvision's detections; and as they are before masks are pasted and boxes scaled to the photograph."""
+    before = {}
+
+    def keep(_module, _inputs, output):
+        before.update({name: x.clone() for name, x in output[0][0].items()})
+
+    hook = model.roi_heads.register_forward_hook(keep)
+    found = model([image])[0]
+    hook.remove()
+    if "masks" in before:
+        before["masks"] = before["masks"][:, 0]
+    return found, before
+
+
 def detector(build, name, index, run):
     path = run.images[index % len(run.images)]
     model = procedural.fill(build(), STEADY)
@@ -65,8 +81,9 @@ def detector(build, name, index, run):
     yield from measures.maps(ours, {"input": theirs["input"]}, what="input")
     yield from measures.maps(ours, {k: v for k, v in theirs.items() if k.startswith(("fpn.", "rpn."))})
     yield from measures.proposals(ours, theirs)
-    with torch.no_grad():
-        found = model([image])[0]
+    found, before = detected(model, image)
+    if "masks" in before:
+        yield from measures.mask_probabilities(ours, before)
     masks = (found["masks"][:, 0] > 0.5).numpy() if "masks" in found else None
     detections = run.program.detect(weights, path, model=name)
     # torchvision's labels are COCO's category ids, the eleven unused ones included.
