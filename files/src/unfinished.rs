@@ -36,11 +36,13 @@ pub fn clean_up() -> CleanUp {
     let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
     // Without the handler only the clean-up is missing: the system's own ends the process.
     if let Ok(mut signals) = Signals::new(wanted) {
-        std::thread::spawn(move || {
+        let handle = move || {
             if let Some(signal) = signals.forever().next() {
                 leave(128 + signal);
             }
-        });
+        };
+        // A system that refuses a thread refuses the work as well, in a sentence of its own.
+        let _ = std::thread::Builder::new().spawn(handle);
     }
     CleanUp(())
 }

@@ -57,7 +57,7 @@ struct Cpu {
 
 /// Does what was asked for.
 pub fn run(args: &Doctor, console: &Console) -> Result<Outcome> {
-    set_threads(args.threads);
+    set_threads(args.threads)?;
     let findings = Findings::gather();
     if args.json {
         console.json_line(&findings)?;

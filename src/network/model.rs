@@ -86,7 +86,7 @@ pub fn with_hint(error: vovdet_detectors::Error) -> anyhow::Error {
 /// # Errors
 /// When a name, a file or an option does not fit; the message says which and what to do.
 pub fn load(options: &ModelOptions, console: &Console, adjust: impl FnOnce(&mut LoadOptions)) -> Result<Network> {
-    set_threads(options.engine.threads);
+    set_threads(options.engine.threads)?;
     let checkpoint = checkpoint(options, console)?;
     let spec = spec(options)?;
     let mut load = load_options(options)?;
@@ -226,10 +226,36 @@ fn built_in(name: &str) -> Result<FileRef> {
 }
 
 /// Sets libtorch's threads: as asked, or one per core that this process may use.
-pub fn set_threads(threads: Option<u16>) {
+///
+/// # Errors
+/// When the system does not let this process start the threads that a run needs.
+pub fn set_threads(threads: Option<u16>) -> Result<()> {
     let threads = threads.map_or_else(cores, usize::from);
+    start_and_end(threads + cores() + OTHER_THREADS)?;
     // At most a u16 or the number of cores.
     tch::set_num_threads(i32::try_from(threads).unwrap_or(1));
+    Ok(())
+}
+
+/// Threads beside libtorch's and those of our own operations: at most 16 read images and 8 write pictures.
+const OTHER_THREADS: usize = 32;
+
+/// Starts so many threads at once and ends them. Where a limit forbids them (`ulimit -u`, a container), libraries that
+/// start theirs later would end the program in the middle of its work.
+fn start_and_end(count: usize) -> Result<()> {
+    let (until_dropped, wait) = crossbeam_channel::bounded::<()>(0);
+    std::thread::scope(|scope| {
+        let _until_dropped = until_dropped;
+        for started in 0..count {
+            let wait = wait.clone();
+            std::thread::Builder::new().spawn_scoped(scope, move || wait.recv().is_ok()).with_context(|| {
+                format!(
+                    "the system lets this process start only {started} of {count} threads: raise its limit (ulimit -u)"
+                )
+            })?;
+        }
+        Ok(())
+    })
 }
 
 /// The labels of the classes that `--classes` names, by name or by category id.
