@@ -18,6 +18,7 @@ mod classifier;
 mod count;
 mod detection;
 mod error;
+mod initialisation;
 pub mod input;
 pub mod layers;
 mod load;

@@ -1,5 +1,6 @@
 //! A network with its parameters: any model that a spec can name, on tch's `nn`.
 
+use crate::initialisation;
 use crate::layers::{Layers, Parameter, Visitor};
 use crate::load::SPEC_KEY;
 use crate::mask_rcnn::MaskRcnn;
@@ -117,6 +118,7 @@ impl Network {
         model.place(device, kind);
         let mut parameters = Vec::new();
         model.visit(&mut |layer| {
+            layer.start_with(initialisation::start(spec, layer.name()));
             parameters.extend(layer.parameters());
             Ok(())
         })?;

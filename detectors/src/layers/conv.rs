@@ -1,13 +1,13 @@
 //! Convolution, normalisation, activation: the layer that networks are mostly made of.
 
-use super::init::{Fan, InitRule};
+use super::init::InitRule;
 use super::norm::Norm;
 use super::{Act, Layer, Layers, Parameter, PathExt, Tally, Visitor, channels_last, module, replace};
 use crate::Error;
 use crate::spec::{NormKind, NormSpec};
 use tch::{Kind, Tensor, nn};
 
-/// Shape and place of a convolution, and how a fresh one starts.
+/// Shape and place of a convolution.
 #[derive(Debug, Clone, Copy)]
 pub struct ConvSpec {
     /// Input channels.
@@ -28,8 +28,6 @@ pub struct ConvSpec {
     pub bias: bool,
     /// A transposed convolution, whose weight is `[input, output, kernel, kernel]`.
     pub transposed: bool,
-    /// How a fresh weight and bias start.
-    pub init: [InitRule; 2],
 }
 
 impl ConvSpec {
@@ -45,7 +43,6 @@ impl ConvSpec {
             groups: 1,
             bias: false,
             transposed: false,
-            init: [InitRule::KaimingNormal(Fan::In), InitRule::ZERO],
         }
     }
 
@@ -79,11 +76,6 @@ impl ConvSpec {
         Self { bias: true, ..self }
     }
 
-    /// A fresh weight and bias start by these rules.
-    pub const fn init(self, weight: InitRule, bias: InitRule) -> Self {
-        Self { init: [weight, bias], ..self }
-    }
-
     /// Side of the output for an input of side `side`.
     fn output_side(&self, side: i64) -> i64 {
         if self.transposed {
@@ -105,6 +97,7 @@ pub struct ConvNormAct {
     conv: Conv,
     norm: Option<Norm>,
     act: Act,
+    init: [InitRule; 2],
     tally: Option<Tally>,
 }
 
@@ -156,7 +149,7 @@ impl ConvNormAct {
         let merged = norm.as_ref().is_some_and(|(_, norm)| norm.kind == NormKind::Merged);
         let (norm, spec) = if merged { (None, spec.bias()) } else { (norm, spec) };
         let norm = norm.map(|(path, norm)| Norm::new(path, norm, spec.output));
-        Self { name: conv.name(), spec, conv: Conv::new(conv, &spec), norm, act, tally: None }
+        Self { name: conv.name(), spec, conv: Conv::new(conv, &spec), norm, act, init: InitRule::DEFAULT, tally: None }
     }
 
     /// A convolution `{path}.conv` without a bias, its norm `{path}.norm`, and `act`; without a norm, it has a bias.
@@ -231,7 +224,7 @@ impl Layer for ConvNormAct {
         let (weight, bias) = self.conv.parts();
         // torch's fans of a transposed weight are those of its stored shape too.
         let shape = weight.size();
-        let own = [("weight", Some(weight)), ("bias", bias)].into_iter().zip(self.spec.init);
+        let own = [("weight", Some(weight)), ("bias", bias)].into_iter().zip(self.init);
         let mut parameters: Vec<Parameter> = own
             .filter_map(|((name, tensor), rule)| {
                 Some(Parameter {
@@ -244,6 +237,10 @@ impl Layer for ConvNormAct {
             .collect();
         parameters.extend(self.norm.iter().flat_map(Norm::parameters));
         parameters
+    }
+
+    fn start_with(&mut self, rules: [InitRule; 2]) {
+        self.init = rules;
     }
 
     /// Folds the normalisation and lays the weight out for inference. GroupNorm stays a layer of its own.

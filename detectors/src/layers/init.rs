@@ -20,23 +20,17 @@ pub enum InitRule {
     Normal(f64),
     /// Normal with standard deviation √(2 / fan) (arXiv 1502.01852).
     KaimingNormal(Fan),
-    /// Uniform within √(6 / ((1 + slope²) · fan_in)): torch's `kaiming_uniform_(a=slope)`, whose default for layers is
-    /// slope √5.
-    KaimingUniform {
-        /// Negative slope of the leaky ReLU that the rule assumes.
-        slope: f64,
-    },
-    /// Uniform within √(6 / (fan_in + fan_out)).
+    /// Uniform within √(6 / (fan_in + fan_out)): torch's `xavier_uniform_`.
     XavierUniform,
-    /// Uniform within √(3 / fan_in): the filler that Caffe calls xavier.
+    /// Uniform within √(3 / fan_in): what Caffe calls xavier, Caffe2 XavierFill and torch `kaiming_uniform_` with a = 1.
     CaffeXavier,
-    /// Uniform within 1 / √fan_in: torch's default for biases. It needs the weight's shape.
-    LikeWeight,
+    /// Uniform within 1 / √fan of the layer's weight.
+    InverseRoot(Fan),
 }
 
 impl InitRule {
-    /// torch's default for the weight of a convolution or linear layer.
-    pub const TORCH: Self = Self::KaimingUniform { slope: 2.236_067_977_499_79 };
+    /// torch's default for weight and bias of a convolution or linear layer: 1 / √fan_in for both.
+    pub const DEFAULT: [Self; 2] = [Self::InverseRoot(Fan::In); 2];
     /// All zeros.
     pub const ZERO: Self = Self::Constant(0.0);
 
@@ -53,10 +47,9 @@ impl InitRule {
                 let fan = if fan == Fan::In { fan_in } else { fan_out };
                 nn::Init::Randn { mean: 0.0, stdev: (2.0 / fan).sqrt() }
             }
-            Self::KaimingUniform { slope } => uniform((6.0 / ((1.0 + slope * slope) * fan_in)).sqrt()),
             Self::XavierUniform => uniform((6.0 / (fan_in + fan_out)).sqrt()),
             Self::CaffeXavier => uniform((3.0 / fan_in).sqrt()),
-            Self::LikeWeight => uniform(1.0 / fan_in.sqrt()),
+            Self::InverseRoot(fan) => uniform(1.0 / if fan == Fan::In { fan_in } else { fan_out }.sqrt()),
         }
     }
 }

@@ -15,17 +15,11 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Builds the layer with parameters `weight` `[out, in]` and `bias` `[out]` at `path`; a fresh one starts by torch's
-    /// defaults.
+    /// Builds the layer with parameters `weight` `[out, in]` and `bias` `[out]` at `path`.
     pub fn new(path: &nn::Path, input: i64, output: i64) -> Self {
-        Self::with_init(path, input, output, [InitRule::TORCH, InitRule::LikeWeight])
-    }
-
-    /// The same; a fresh weight and bias start by these rules.
-    pub fn with_init(path: &nn::Path, input: i64, output: i64, init: [InitRule; 2]) -> Self {
         let ws = path.uninitialised("weight", &[output, input]);
         let bs = Some(path.uninitialised("bias", &[output]));
-        Self { name: path.name(), linear: nn::Linear { ws, bs }, init, tally: None }
+        Self { name: path.name(), linear: nn::Linear { ws, bs }, init: InitRule::DEFAULT, tally: None }
     }
 
     /// `[N, in]` to `[N, out]`.
@@ -71,6 +65,10 @@ impl Layer for Linear {
                 })
             })
             .collect()
+    }
+
+    fn start_with(&mut self, rules: [InitRule; 2]) {
+        self.init = rules;
     }
 
     fn plan(&mut self, kind: Kind) -> Result<(), Error> {

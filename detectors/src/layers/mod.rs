@@ -71,6 +71,10 @@ pub trait Layer {
     /// Its parameters and buffers in the order in which they were built.
     fn parameters(&self) -> Vec<Parameter>;
 
+    /// Says how a fresh weight and bias start; without it, by torch's defaults. A norm starts as the identity whatever is
+    /// said.
+    fn start_with(&mut self, _weight_and_bias: [InitRule; 2]) {}
+
     /// Turns the layer from its trainable form into its inference form in `kind`: norm folded, weight laid out.
     ///
     /// # Errors

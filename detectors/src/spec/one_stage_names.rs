@@ -345,7 +345,7 @@ fn pelee(body: &str, dialect: Option<Dialect>) -> Option<Parts> {
 
 /// torchvision's ssdlite320_mobilenet_v3_large.
 fn ssdlite() -> ModelSpec {
-    let norm = NormSpec::batch(1e-3);
+    let norm = NormSpec { momentum: 0.03, ..NormSpec::batch(1e-3) };
     let sizes = [0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0].map(|scale| scale * 320.0);
     let extra = |squeeze, output| ExtraSpec::Depthwise { squeeze, output, norm };
     let head = OneStageSpec {
