@@ -40,6 +40,7 @@ check: setup
 
 # ONLY='detectron2*' runs a part; `python tests/parity/run.py --list` shows the names.
 parity: build
+	$(CARGO) build --release --package vovdet-detectors --example gradients
 	PYTHONDONTWRITEBYTECODE=1 $(PEER) tests/parity/run.py --program target/release/vovdet $(if $(ONLY),--only $(ONLY))
 
 bench: build
