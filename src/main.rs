@@ -6,13 +6,12 @@ mod become_network;
 
 use become_network::become_network;
 use std::process::ExitCode;
-use vovdet::cli::{Cli, finish};
+use vovdet::cli::Cli;
 
 fn main() -> ExitCode {
     let cli = Cli::from_arguments();
     let Some(verb) = cli.verb.without_network() else { return become_network() };
     let _clean_up = vovdet_files::clean_up();
     vovdet_datasets::image::silence_decoder_panics();
-    let console = cli.global.console();
-    finish(&console, verb.run(&console))
+    cli.global.run(|console| verb.run(console))
 }

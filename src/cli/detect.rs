@@ -43,7 +43,7 @@ pub struct Detect {
 #[command(next_help_heading = "Detections")]
 pub struct Choice {
     /// Least score of a detection, 0 to 1 [default: the model's own].
-    #[arg(long, visible_alias = "min-score", value_name = "SCORE", value_parser = score)]
+    #[arg(long, aliases = ["min-score", "conf"], value_name = "SCORE", value_parser = score)]
     pub score: Option<f32>,
     /// Most detections per image [default: the model's own].
     #[arg(long, value_name = "N")]

@@ -12,22 +12,28 @@
 pub mod arguments;
 pub mod bench;
 pub mod classify;
+pub mod completions;
 pub mod console;
 pub mod data;
 pub mod detect;
 pub mod doctor;
 pub mod eval;
 pub mod features;
+mod log;
+mod man;
 pub mod official;
 mod outcome;
 pub mod weights;
 
 use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use console::Console;
+use log::Log;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-pub use outcome::{Outcome, finish, sentence};
+pub use outcome::{Outcome, sentence};
 
 /// Object detection with VoVNet backbones: images in, boxes and masks out.
 #[derive(Debug, Parser)]
@@ -50,18 +56,33 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "General options")]
 pub struct Global {
-    /// Say more: the load report, the device, the time spent.
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
-    verbose: bool,
+    /// Say more: the load report, the device, the time spent; twice, what a developer wants to know. VOVDET_LOG says it
+    /// in more detail (vovdet_detectors=debug).
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
     /// Say nothing but errors.
     #[arg(short, long, global = true)]
     quiet: bool,
+    /// Write what the program does, with the time that each step took, to FILE as lines of JSON.
+    #[arg(long, global = true, value_name = "FILE")]
+    log_json: Option<PathBuf>,
 }
 
 impl Global {
-    /// The printer that these options ask for.
-    pub fn console(&self) -> Console {
-        Console::new(self.verbose, self.quiet)
+    /// Does `work` and says how it ended.
+    pub fn run(&self, work: impl FnOnce(&Console) -> Result<Outcome>) -> ExitCode {
+        let console = Console::new(self.quiet);
+        let outcome = Log::start(self.verbose, self.quiet, self.log_json.as_deref()).and_then(|log| {
+            let outcome = work(&console);
+            log.finish();
+            outcome
+        });
+        outcome
+            .unwrap_or_else(|error| {
+                console.error(sentence(&error));
+                Outcome::Nothing
+            })
+            .into()
     }
 }
 
@@ -78,6 +99,8 @@ pub enum Verb {
     Eval(eval::Eval),
     Data(data::Data),
     Doctor(doctor::Doctor),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Something that can be done without a network.
@@ -96,6 +119,8 @@ impl Verb {
             Self::Weights(verb) => verb.without_network(),
             Self::Eval(verb) => verb.without_network(),
             Self::Data(verb) => Some(verb),
+            Self::Completions(verb) => Some(verb),
+            Self::Man(verb) => Some(verb),
             Self::Detect(_) | Self::Classify(_) | Self::Features(_) | Self::Bench(_) | Self::Doctor(_) => None,
         }
     }
@@ -104,13 +129,31 @@ impl Verb {
 impl Cli {
     /// Understands the arguments of the process, or ends it with help, the version, or what is wrong.
     pub fn from_arguments() -> Self {
-        Self::try_parse().unwrap_or_else(|error| match conflict(&error) {
-            Some(sentence) => {
-                Console::new(false, false).error(sentence);
-                std::process::exit(2)
+        Self::try_parse().unwrap_or_else(|mut error| {
+            if let Some(sentence) = conflict(&error) {
+                Console::new(false).error(sentence);
+                std::process::exit(2);
             }
-            None => error.exit(),
+            if let Some(tip) = tip(&error) {
+                error.remove(ContextKind::SuggestedArg);
+                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+            }
+            error.exit()
         })
+    }
+}
+
+/// What is meant by an option that other programs have.
+fn tip(error: &clap::Error) -> Option<&'static str> {
+    let ContextValue::String(option) = error.get(ContextKind::InvalidArg)? else { return None };
+    match option.as_str() {
+        "--source" | "--input" | "--img" | "--images" => {
+            Some("images are given without an option: 'vovdet detect photos/ image.png'")
+        }
+        "--imgsz" | "--img-size" => Some("the size of the input is that of the model"),
+        "--iou-thres" => Some("a similar argument exists: '--iou-threshold', of 'vovdet eval voc'"),
+        "--half" => Some("a similar argument exists: '--precision fp16'"),
+        _ => None,
     }
 }
 

@@ -1,6 +1,5 @@
 //! How a verb ends.
 
-use super::console::Console;
 use std::process::ExitCode;
 
 /// How much of what was asked for was done; each has its exit code.
@@ -39,16 +38,6 @@ impl From<Outcome> for ExitCode {
             Outcome::Nothing => 2,
         })
     }
-}
-
-/// The end of a verb: what went wrong is said, and becomes the exit code.
-pub fn finish(console: &Console, outcome: anyhow::Result<Outcome>) -> ExitCode {
-    outcome
-        .unwrap_or_else(|error| {
-            console.error(sentence(&error));
-            Outcome::Nothing
-        })
-        .into()
 }
 
 /// An error and its causes as one sentence; causes that the text before them quotes already are left out.

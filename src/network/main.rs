@@ -14,21 +14,17 @@ mod weights;
 use anyhow::Result;
 use std::process::ExitCode;
 use vovdet::cli::console::Console;
-use vovdet::cli::{Cli, Outcome, Verb, finish};
+use vovdet::cli::{Cli, Outcome, Run, Verb};
 
 fn main() -> ExitCode {
     vovdet_native::tune_allocator();
     let _clean_up = vovdet_files::clean_up();
     vovdet_datasets::image::silence_decoder_panics();
     let cli = Cli::from_arguments();
-    let console = cli.global.console();
-    finish(&console, run(&cli.verb, &console))
+    cli.global.run(|console| run(&cli.verb, console))
 }
 
 fn run(verb: &Verb, console: &Console) -> Result<Outcome> {
-    if let Some(verb) = verb.without_network() {
-        return verb.run(console);
-    }
     match verb {
         Verb::Detect(verb) => detect::run(verb, console),
         Verb::Classify(verb) => classify::run(verb, console),
@@ -37,6 +33,9 @@ fn run(verb: &Verb, console: &Console) -> Result<Outcome> {
         Verb::Bench(verb) => bench::run(verb, console),
         Verb::Eval(verb) => eval::run(verb, console),
         Verb::Doctor(verb) => doctor::run(verb, console),
-        Verb::Data(verb) => vovdet::cli::Run::run(verb, console),
+        // The first program has done these itself, unless this one was started by hand.
+        Verb::Data(verb) => verb.run(console),
+        Verb::Completions(verb) => verb.run(console),
+        Verb::Man(verb) => verb.run(console),
     }
 }

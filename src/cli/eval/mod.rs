@@ -72,7 +72,7 @@ pub struct SelectionOptions {
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     classes: Vec<String>,
     /// Least score of a detection [default: the model's own; all that are saved].
-    #[arg(long, visible_alias = "min-score", value_name = "SCORE", allow_negative_numbers = true,
+    #[arg(long, aliases = ["min-score", "conf"], value_name = "SCORE", allow_negative_numbers = true,
         value_parser = any_score)]
     pub score: Option<f64>,
 }

@@ -188,7 +188,7 @@ impl<'a> Run<'a> {
         mut answered: impl FnMut(usize, Result<Vec<Detection>, String>) -> Result<()>,
     ) -> Result<()> {
         let detector = self.model.detector()?;
-        let console = console.with_bar(paths.len(), "images");
+        let console = console.with_progress(Some(paths.len()), "images");
         let sources = Sources { len: Some(paths.len()), items: Box::new(paths.into_iter().map(Source::File)) };
         let batch = usize::from(self.options.batch);
         in_batches(sources, batch, &console, &detector.spec().input, false, |console, items| {

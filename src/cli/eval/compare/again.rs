@@ -120,7 +120,7 @@ fn intervals<R: Replay>(
         let (file, result) = (detections[which].display(), paths[which].display());
         bail!(Without(format!("{file} does not give the figures that {result} says; evaluate it again")));
     }
-    let console = console.with_bar(bootstrap.samples.div_ceil(LANES), "passes");
+    let console = console.with_progress(Some(bootstrap.samples.div_ceil(LANES)), "passes");
     Ok(paired(replays[0], replays[1], bootstrap, || console.step()))
 }
 
