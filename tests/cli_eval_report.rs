@@ -161,12 +161,147 @@ fn what_explains_the_errors_is_right_on_a_small_case() {
     assert_eq!(view["operating_point"], 0.7);
     // From 0.7 on: two cats and an owl are found, a dog is taken for a cat, one is not found, an owl is made up.
     assert_eq!(view["confusion"]["rows"], json!([[2, 0, 0, 0], [1, 0, 0, 1], [0, 0, 1, 0], [0, 0, 1, 0]]));
+    // Whole rows are 2 cats, 2 dogs, 1 owl, 1 detection where nothing is; of all objects one dog is not detected.
+    assert_eq!(view["confusion"]["row_totals"], json!([2, 2, 1, 1]));
+    assert_eq!(view["confusion"]["not_detected"], 1);
     // Tenths of the scores: 0.6 wrong, 0.7 right, 0.8 and 0.85 wrong, 0.9 and 0.95 right.
     let ece = (0.6 + 0.3 + 2.0 * 0.825 + 2.0 * 0.075) / 6.0;
     assert!((view["calibration"]["Ok"]["ece"].as_f64().unwrap() - ece).abs() < 1e-4);
     // Lost: 1 + 0.8 in the second image, 1 in the first, 0.85 in the fourth, and 0.6 below that score in the third.
     let order = view["gallery"].as_array().unwrap().iter().map(|item| item["picture"].as_u64().unwrap());
     assert_eq!(order.collect::<Vec<_>>(), [1, 0, 3, 2]);
+}
+
+/// By hand, as above: of cats, the detections are right at 0.9, wrong at 0.8, right at 0.7, wrong at 0.6, of two objects; of
+/// owls right at 0.95 and wrong at 0.85, of one; dogs are never detected.
+#[test]
+fn detections_are_counted_by_score() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    by_hand(folder);
+    let ran = coco(&folder.join("truth.json"), &folder.join("found.json"), &folder.join("page"), &[]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let thresholds = &data(&folder.join("page"))["views"][0]["thresholds"];
+    let scores: Vec<f64> = thresholds["scores"].as_array().unwrap().iter().map(|s| s.as_f64().unwrap()).collect();
+    assert_eq!((scores.len(), scores[0], scores[60], scores[100]), (101, 0.0, 0.6, 1.0));
+    let [all, cat, dog, owl] = [0, 1, 2, 3].map(|index| &thresholds["curves"][index]);
+    for (curve, class, objects, best) in [
+        (all, json!(null), 5, json!({"score": 0.7, "correct": 3, "wrong": 2})),
+        (cat, json!(0), 2, json!({"score": 0.7, "correct": 2, "wrong": 1})),
+        (dog, json!(1), 2, json!({"score": 0.0, "correct": 0, "wrong": 0})),
+        (owl, json!(2), 1, json!({"score": 0.95, "correct": 1, "wrong": 0})),
+    ] {
+        assert_eq!((&curve["class"], &curve["objects"], &curve["best"]), (&class, &json!(objects), &best));
+    }
+    // A detection counts at its own score, and no longer above it.
+    for (curve, at, correct, wrong) in
+        [(all, 0, 3, 3), (all, 70, 3, 2), (all, 71, 2, 2), (all, 95, 1, 0), (all, 96, 0, 0), (cat, 80, 1, 1), (dog, 0, 0, 0)]
+    {
+        assert_eq!((&curve["correct"][at], &curve["wrong"][at]), (&json!(correct), &json!(wrong)), "{at}");
+    }
+}
+
+/// The images of a cell are told from pairs that are matched here; the matrix is hotcoco's own. Images without any error
+/// are not in the gallery, so the diagonal is left out.
+#[test]
+fn what_the_gallery_pairs_is_what_the_confusion_matrix_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = fixture("eval/val2014_100");
+    for (results, view) in [("bbox", 0), ("segm", 1)] {
+        let ran = coco(
+            &here.join("instances_val2014_100.json"),
+            &here.join(format!("instances_val2014_fake{results}100_results.json")),
+            folder.path(),
+            &["--report-images", "100"],
+        );
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let view = &data(folder.path())["views"][view];
+        let mut counted: BTreeMap<[Option<u64>; 2], u64> = BTreeMap::new();
+        for item in view["gallery"].as_array().unwrap() {
+            for pair in item["pairs"].as_array().unwrap() {
+                let class = |at: usize, list: &str| Some(item[list][pair[at].as_u64()? as usize]["class"].as_u64().unwrap());
+                *counted.entry([class(0, "objects"), class(1, "detections")]).or_default() += 1;
+            }
+        }
+        let confusion = &view["confusion"];
+        let classes = confusion["classes"].as_array().unwrap().iter().map(|class| class.as_u64());
+        let classes: Vec<Option<u64>> = classes.chain([None]).collect();
+        let mut compared = 0;
+        for (row, object) in classes.iter().enumerate() {
+            for (column, detection) in classes.iter().enumerate().filter(|(column, _)| *column != row) {
+                let expected = confusion["rows"][row][column].as_u64().unwrap();
+                assert_eq!(counted.get(&[*object, *detection]).copied().unwrap_or(0), expected, "{object:?} {detection:?}");
+                compared += expected;
+            }
+        }
+        assert!(compared > 0);
+        let not_detected: u64 = counted.iter().filter(|(pair, _)| pair[1].is_none()).map(|(_, n)| n).sum();
+        assert_eq!(confusion["not_detected"], not_detected);
+    }
+}
+
+/// A page is passed on: it says nothing of where it was made.
+#[test]
+fn files_are_told_without_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().canonicalize().unwrap();
+    by_hand(&folder);
+    fs::create_dir(folder.join("results")).unwrap();
+    fs::rename(folder.join("found.json"), folder.join("results/found.json")).unwrap();
+    let ran = coco(&folder.join("truth.json"), &folder.join("results/found.json"), &folder.join("page"), &[]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let facts = data(&folder.join("page"))["facts"].as_array().unwrap().clone();
+    let own = folder.file_name().unwrap().to_str().unwrap();
+    assert!(facts.contains(&json!(["Annotations", format!("{own}/truth.json")])), "{facts:?}");
+    assert!(facts.contains(&json!(["Detections", "results/found.json"])), "{facts:?}");
+    let text = fs::read_to_string(folder.join("page/index.html")).unwrap();
+    assert!(!text.contains(folder.to_str().unwrap()));
+}
+
+/// File names come with the annotations, which may be anybody's; a page is passed on.
+#[test]
+fn pictures_outside_the_image_folder_are_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    by_hand(folder);
+    fs::create_dir_all(folder.join("images/sub")).unwrap();
+    let picture = [&b"P6 160 120 255\n"[..], &[90; 160 * 120 * 3]].concat();
+    for place in ["private.ppm", "images/sub/1.ppm", "images/2.ppm"] {
+        fs::write(folder.join(place), &picture).unwrap();
+    }
+    let path = folder.join("truth.json");
+    let mut truth: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let absolute = folder.join("private.ppm");
+    for (image, name) in ["sub/1.ppm", "./2.ppm", "../private.ppm", absolute.to_str().unwrap()].iter().enumerate() {
+        truth["images"][image]["file_name"] = json!(name);
+    }
+    fs::write(&path, truth.to_string()).unwrap();
+    let images = folder.join("images");
+    let ran = coco(&path, &folder.join("found.json"), &folder.join("page"), &["--images", images.to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("../private.ppm: its file name leads out of the image folder"), "{}", ran.err);
+    let page = data(&folder.join("page"));
+    let shown = page["pictures"].as_array().unwrap().iter().map(|p| (p["name"].as_str().unwrap(), p["uri"].is_string()));
+    let expected = [("sub/1.ppm", true), ("./2.ppm", true), ("private.ppm", false), ("private.ppm", false)];
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+    let notes = page["notes"].as_array().unwrap();
+    assert_eq!(notes, &[json!("The file names of 2 images lead out of the image folder, so their pictures are not shown.")]);
+}
+
+/// Rust's own padding ends at 65,535 characters.
+#[test]
+fn a_class_name_may_have_any_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    by_hand(folder);
+    let path = folder.join("truth.json");
+    let mut truth: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let name = "</script>猫".repeat(10_000);
+    truth["categories"][0]["name"] = json!(name);
+    fs::write(&path, truth.to_string()).unwrap();
+    let ran = coco(&path, &folder.join("found.json"), &folder.join("page"), &[]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(data(&folder.join("page"))["classes"][0], json!(name));
 }
 
 #[test]

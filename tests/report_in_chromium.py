@@ -74,7 +74,8 @@ class Browser:
         return result["result"].get("value")
 
     def key(self, key):
-        codes = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, ""), "Home": (36, "")}
+        codes = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, ""), "Home": (36, ""), "End": (35, ""),
+                 "ArrowLeft": (37, ""), "ArrowUp": (38, ""), "ArrowRight": (39, ""), "ArrowDown": (40, "")}
         code, text = codes[key]
         common = {"key": key, "code": key, "windowsVirtualKeyCode": code}
         self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
@@ -85,6 +86,11 @@ class Browser:
                        "const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()")
         for kind in ["mousePressed", "mouseReleased"]:
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def hover(self, selector, across=0.5, down=0.5):
+        x, y = self.js(f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}});"
+                       f"const r = e.getBoundingClientRect(); return [r.x + r.width * {across}, r.y + r.height * {down}]; }})()")
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def choose(self, selector, value):
         self.js(f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.value = {json.dumps(value)};"
@@ -197,12 +203,19 @@ def look(browser, figures, pictures):
     browser.key("Escape")
     check("Escape closes it and the focus is back", browser.js("[document.querySelector('dialog').open, document.activeElement.getAttribute('aria-label').startsWith('Enlarge')]"), [False, True])
 
+    look_at_dialog(browser)
+    look_at_charts(browser)
+    look_at_threshold(browser)
+    look_at_confusion(browser)
+    check("the legend has the colours of the drawings", browser.js(COLOURS), [])
+
     browser.js("document.activeElement.blur(); scrollTo(0, 0)")
     reached = set()
-    for _ in range(60):
+    for _ in range(80):
         browser.key("Tab")
         reached.add(browser.js("document.activeElement.id || document.activeElement.textContent || document.activeElement.getAttribute('aria-label')"))
-    wanted = {"theme", "curve-class", "find-class", "classes", "Class", "AP", "confusion", "gallery-class", "gallery-kind", "gallery-score"}
+    wanted = {"theme", "curve-class", "threshold-class", "threshold-score", "threshold-best", "threshold-gallery", "find-class", "classes", "Class", "AP",
+              "confusion-counts", "confusion-rows", "confusion", "1", "gallery-class", "gallery-kind", "gallery-score"}
     check("Tab reaches every control", wanted - reached, set())
     check("and shows where it is", browser.js("(() => { document.querySelector('#theme').focus(); return getComputedStyle(document.activeElement).outlineStyle; })()"), "solid")
 
@@ -220,6 +233,116 @@ def look(browser, figures, pictures):
     check("still nothing in the console", browser.complaints(), [])
 
 
+# Kinds of errors whose colour in the legend is not that of the drawing.
+COLOURS = """(() => {
+  const legend = new Map([...document.querySelectorAll('#legend li')].map((e) => [e.textContent, getComputedStyle(e.querySelector('i')).borderTopColor]));
+  const wrong = [];
+  for (const [kind, text] of [['found', 'Object, found'], ['missed', 'Object, missed'], ['correct', 'Correct'], ['wrong_class', 'Wrong class'],
+                              ['duplicate', 'Duplicate'], ['background', 'Background']]) {
+    const drawn = document.querySelector(`#gallery .mark.${kind}`);
+    if (!drawn || getComputedStyle(drawn).stroke !== legend.get(text)) wrong.push([kind, drawn && getComputedStyle(drawn).stroke, legend.get(text)]);
+  }
+  return wrong;
+})()"""
+
+
+def look_at_dialog(browser):
+    groups = "[...document.querySelectorAll('#large-groups span')].map((e) => e.textContent.replace(/[\\u2068\\u2069]/g, ''))"
+    labels = "[...document.querySelectorAll('#large-picture .labels text')].map((e) => e.textContent).sort()"
+    place = "document.querySelector('#large-title').textContent + ', ' + document.querySelector('#large-place').textContent"
+    browser.js("document.querySelector('#gallery button').focus()")
+    browser.key("Enter")
+    check("the first image is the worst one", browser.js(place), "b.ppm, 1 of 4")
+    check("what is in it is told by groups", browser.js(groups), ["1 × dog missed", "1 × cat wrong class"])
+    check("and its marks have labels", browser.js(labels), ["cat 0.80", "dog, missed"])
+    for key, expected in [("ArrowRight", "a.ppm, 2 of 4"), ("End", "c.ppm, 4 of 4"), ("ArrowRight", "c.ppm, 4 of 4"), ("ArrowLeft", "d<i>.ppm, 3 of 4")]:
+        browser.key(key)
+        check(f"{key} goes to another image", browser.js(place), expected)
+    check("a group of one class and kind", browser.js(groups)[0], f"1 × {EVIL} background")
+    browser.click("#large-groups button")
+    check("a group can be seen alone", browser.js("[document.querySelector('#large-groups button').getAttribute('aria-pressed'),"
+          "document.querySelectorAll('#large-picture g:not(.faint) > title').length]"), ["true", 1])
+    check("and keeps the focus", browser.js("document.activeElement.dataset.key"), "detection 2 background")
+    browser.click("#labels")
+    check("labels can be put away", browser.js(labels), [])
+    browser.click("#labels")
+    browser.click("#next")
+    check("the button goes on too", browser.js(place), "c.ppm, 4 of 4")
+    browser.key("Escape")
+    check("after Escape the focus is at the image that was open", browser.js("document.activeElement.getAttribute('aria-label')"), "Enlarge c.ppm")
+
+
+def look_at_charts(browser):
+    note = "[...document.querySelectorAll('#curves .reading-note div')].map((e) => e.textContent)"
+    hidden = "document.querySelector('#curves .reading-note').hidden"
+    # Recall goes from 0 to 1 between the frame's edges.
+    browser.hover("#curves svg .rule", 1.0)
+    check("the pointer reads values", browser.js(note)[0], "recall 1.00")
+    browser.hover("#title")
+    check("and leaves none behind", browser.js(hidden), True)
+    browser.js("document.querySelector('#curves svg').focus()")
+    browser.key("Home")
+    first = browser.js(note)
+    check("the keyboard reads values", [first[0], len(first), browser.js("document.activeElement.getAttribute('aria-valuetext')")],
+          ["recall 0.00", 4, ", ".join(first)])
+    browser.key("ArrowRight")
+    check("place by place", browser.js(note)[0], "recall 0.01")
+    # Of the classes with objects only cat and owl are detected: at IoU 0.5 both curves start at 1, dogs' is 0.
+    check("precision is the mean of the classes", [text.split(",")[0] for text in first[1:]], ["precision 0.667"] * 3)
+    for chart, expected in [("by-iou", "IoU 0.50"), ("calibration", "mean score 0.600")]:
+        browser.js(f"document.querySelector('#{chart} svg').focus()")
+        browser.key("Home")
+        check(f"{chart} too", browser.js(f"document.querySelector('#{chart} .reading-note div').textContent"), expected)
+
+
+def look_at_threshold(browser):
+    rates = "[...document.querySelectorAll('#threshold-rates dd')].map((e) => e.textContent)"
+    counts = "document.querySelector('#threshold-counts').textContent"
+    check("the threshold is where F1 is best", browser.js(f"[document.querySelector('#threshold-value').textContent, ...{rates}, {counts}]"),
+          ["0.700", "0.600", "0.600", "0.600", "3 correct, 2 wrong; 2 of 5 objects not found"])
+    check("and says so", browser.js("document.querySelector('#threshold-best').textContent"), "Best F1: 0.600 at 0.700")
+    browser.js("document.querySelector('#threshold-score').focus()")
+    browser.key("ArrowRight")
+    check("an arrow key goes to the next score", browser.js(f"[document.querySelector('#threshold-value').textContent, {counts}]"),
+          ["0.710", "2 correct, 2 wrong; 3 of 5 objects not found"])
+    browser.click("#threshold-best")
+    check("the button goes back to the best one", browser.js("document.querySelector('#threshold-value').textContent"), "0.700")
+    browser.choose("#threshold-class", "2")
+    check("a class has its own, and the curves follow", browser.js(f"[document.querySelector('#threshold-best').textContent, {counts}, document.querySelector('#curve-class').value]"),
+          ["Best F1: 1.000 at 0.950", "1 correct, 0 wrong; 0 of 1 object not found", "2"])
+    browser.choose("#threshold-class", "1")
+    check("a class that is never detected says so", browser.js("[document.querySelector('#threshold').hidden, document.querySelector('#threshold-empty').textContent]"),
+          [True, "There are no detections of this class."])
+    browser.choose("#threshold-class", "null")
+    best = "[...document.querySelectorAll('#classes tbody tr')].map((e) => [...e.cells].slice(-2).map((c) => c.textContent))"
+    check("the table has the best of each class", sorted(browser.js(best)), [["0.800", "0.700"], ["1.000", "0.950"], ["–", "–"]])
+
+
+def look_at_confusion(browser):
+    cells = "[...document.querySelectorAll('#confusion tbody tr')].map((e) => [...e.cells].slice(1).map((c) => c.textContent))"
+    tiles = "[...document.querySelectorAll('#gallery .name')].map((e) => e.textContent).sort()"
+    browser.click("#confusion-rows")
+    check("cells as parts of their rows", browser.js(cells), [["100", "·", "·", "·"], ["50", "·", "·", "50"], ["·", "·", "100", "·"], ["·", "·", "100", ""]])
+    browser.click("#confusion-counts")
+    check("and as counts", browser.js(cells), [["2", "·", "·", "·"], ["1", "·", "·", "1"], ["·", "·", "1", "·"], ["·", "·", "1", ""]])
+    browser.click("#confusion tbody tr:nth-child(2) td:nth-child(2)")
+    check("a click on a cell shows its images", browser.js(f"[{tiles}, document.querySelector('#gallery-count').textContent,"
+          "document.querySelector('#gallery .errors').textContent.replace(/[\\u2068\\u2069]/g, '')]"),
+          [["b.ppm"], "1 of 4 images, with 1 of the 1", "1 × dog detected as cat"])
+    check("and only its marks", browser.js("[...document.querySelectorAll('#gallery g:not(.faint) > title')].map((e) => e.textContent.replace(/[\\u2068\\u2069]/g, ''))"),
+          ["dog, missed", "cat 0.80: wrong class, IoU 1.00"])
+    browser.click("#gallery-cell")
+    check("the filter can be taken away", browser.js(tiles), ["a.ppm", "b.ppm", "c.ppm", "d<i>.ppm"])
+    browser.js("document.querySelector('#confusion td[tabindex=\"0\"]').focus()")
+    for key in ["ArrowRight", "ArrowRight", "ArrowRight", "Enter"]:
+        browser.key(key)
+    check("cells are reached by arrow keys", browser.js(tiles), ["a.ppm"])
+    browser.click("#gallery-cell")
+    text = "document.querySelector('#about-missed').textContent + document.querySelector('#about-not-detected').textContent"
+    for words in ["Missed (1)", "counts 1 as not detected", "Not detected (1)", "counts 1 as missed"]:
+        check(f"both rules are told beside both: {words}", words in browser.js(text), True)
+
+
 def shots(browser, pictures, name):
     """Screenshots of the page that is open."""
     if not pictures:
@@ -230,6 +353,10 @@ def shots(browser, pictures, name):
             browser.width(width, 900, scale)
             time.sleep(0.3)
             browser.picture(pictures / f"{name}_{device}_{scheme}.png")
+            browser.js("document.querySelector('#gallery button')?.click()")
+            time.sleep(0.3)
+            browser.picture(pictures / f"{name}_{device}_{scheme}_dialog.png", whole=False)
+            browser.js("document.querySelector('#large').close()")
     browser.width(1280)
     browser.scheme("light")
 

@@ -80,10 +80,10 @@ impl<'a> Canvas<'a> {
         let (w, h) = (self.image.width() as usize, self.image.height() as usize);
         let line = line as usize;
         for (x, y) in mask.iter() {
-            let inner = mask.has(x.saturating_sub(line), y)
-                && mask.has((x + line).min(w - 1), y)
-                && mask.has(x, y.saturating_sub(line))
-                && mask.has(x, (y + line).min(h - 1));
+            let inner = mask.contains(x.saturating_sub(line), y)
+                && mask.contains((x + line).min(w - 1), y)
+                && mask.contains(x, y.saturating_sub(line))
+                && mask.contains(x, (y + line).min(h - 1));
             if !inner {
                 self.image.put_pixel(x as u32, y as u32, Rgb(colour.0));
             }

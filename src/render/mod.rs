@@ -10,7 +10,6 @@ use canvas::Canvas;
 use hotcoco::Rle;
 use image::RgbImage;
 use labels::Labels;
-use mask::Patch;
 
 pub use colour::Colour;
 
@@ -52,7 +51,7 @@ pub fn draw(image: &mut RgbImage, objects: &[Object], one_class: bool) {
     let mut order: Vec<_> = objects.iter().filter(|o| o.bbox.iter().all(|v| v.is_finite())).collect();
     order.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut canvas = Canvas::new(image);
-    let patch = |o: &Object, canvas: &Canvas| o.mask.and_then(|mask| Patch::of(mask, canvas.size()));
+    let patch = |o: &Object, canvas: &Canvas| o.mask.and_then(|mask| mask::patch(mask, canvas.size()));
     for object in order.iter().rev() {
         if let Some(patch) = patch(object, &canvas) {
             canvas.fill_mask(&patch, object.colour, 0.35);

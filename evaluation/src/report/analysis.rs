@@ -1,22 +1,17 @@
 //! What the page shows of an evaluator that has matched and accumulated.
 
-use super::data::{Bar, Calibration, Confusion, Curve, ErrorShare, Kind, Line, rounded};
-use super::outcome;
+use super::data::{Bar, Calibration, Curve, Line, rounded};
 use crate::metrics::coco::{self, Evaluation, Figures};
 use anyhow::{Context, Result};
 use hotcoco::{AccumulatedEval, COCOeval, EvalImg};
 use std::collections::HashMap;
 
-/// Overlap at which detections are called right or wrong.
-pub const RIGHT: f64 = 0.5;
-/// Overlap below which a detection lies on nothing, as in TIDE.
-pub const NOTHING: f64 = 0.1;
-/// Classes that a confusion matrix shows.
-const CONFUSED: usize = 20;
+/// Overlap from which a detection counts as correct.
+pub const MATCH_IOU: f64 = 0.5;
 /// Parts into which scores are put.
 const BINS: usize = 10;
 
-/// What the evaluator says of an image and a category over all sizes, and the row of [`RIGHT`] in it.
+/// What the evaluator says of one category in one image, over all sizes, and the row of [`MATCH_IOU`] in it.
 pub type Cell<'a> = (&'a EvalImg, usize);
 
 /// An evaluator, and the page's index of each category.
@@ -94,53 +89,12 @@ impl<'a> Analysis<'a> {
         Ok(self.eval.params.iou_thrs.iter().enumerate().map(at).collect())
     }
 
-    /// What the errors cost, after TIDE.
-    pub fn errors(&self) -> Result<Vec<ErrorShare>> {
-        let tide = self.eval.tide_errors(RIGHT, NOTHING)?;
-        let counts = outcome::counts(self);
-        let share = |(name, kind): (&str, Kind)| ErrorShare {
-            kind,
-            delta_ap: rounded(tide.delta_ap.get(name).copied().unwrap_or(0.0), 5),
-            count: counts.get(&kind).copied().unwrap_or(0),
-        };
-        let kinds = [
-            ("Cls", Kind::WrongClass),
-            ("Loc", Kind::Location),
-            ("Both", Kind::ClassAndLocation),
-            ("Dupe", Kind::Duplicate),
-            ("Bkg", Kind::Background),
-            ("Miss", Kind::Missed),
-        ];
-        Ok(kinds.into_iter().map(share).collect())
-    }
-
-    /// Which class was taken for which.
-    pub fn confusion(&self, min_score: f64) -> Confusion {
-        let matrix = self.eval.confusion_matrix(RIGHT, None, Some(min_score));
-        let all = matrix.num_cats;
-        let errors = |class: usize| -> (u64, u64) {
-            let others = (0..all).filter(|other| *other != class);
-            let between = others.map(|other| matrix.get(class, other) + matrix.get(other, class)).sum();
-            (between, (0..=all).map(|column| matrix.get(class, column)).sum())
-        };
-        let mut order: Vec<usize> =
-            (0..all).filter(|class| self.classes.contains_key(&matrix.cat_ids[*class])).collect();
-        order.sort_by_cached_key(|class| std::cmp::Reverse(errors(*class)));
-        order.truncate(CONFUSED);
-        order.sort_unstable();
-        let classes: Vec<usize> = order.iter().map(|class| self.classes[&matrix.cat_ids[*class]]).collect();
-        let left_out = all - classes.len();
-        order.push(all);
-        let row = |row: &usize| order.iter().map(|column| matrix.get(*row, *column)).collect();
-        Confusion { rows: order.iter().map(row).collect(), classes, left_out, min_score }
-    }
-
     /// Whether scores mean what they say; a sentence where that cannot be told.
     pub fn calibration(&self) -> Result<Calibration, String> {
-        if !self.scores_are_parts() {
+        if !self.scores_are_probabilities() {
             return Err("The scores are not all between 0 and 1, so they say nothing of how sure they are.".into());
         }
-        let found = self.eval.calibration(BINS, RIGHT).map_err(|error| error.to_string())?;
+        let found = self.eval.calibration(BINS, MATCH_IOU).map_err(|error| error.to_string())?;
         if found.bins.iter().all(|bin| bin.count == 0) {
             return Err("There are no detections.".into());
         }
@@ -153,7 +107,7 @@ impl<'a> Analysis<'a> {
     pub fn cells(&self) -> impl Iterator<Item = Cell<'a>> + use<'a> {
         let eval = self.eval;
         let all = eval.params.all_area_range();
-        let row = eval.params.nearest_iou_thr_idx(RIGHT);
+        let row = eval.params.nearest_iou_thr_idx(MATCH_IOU);
         eval.eval_imgs().iter().flatten().filter(move |cell| cell.area_rng == all).map(move |cell| (cell, row))
     }
 
@@ -167,37 +121,12 @@ impl<'a> Analysis<'a> {
     }
 
     /// Whether all scores lie between 0 and 1.
-    pub fn scores_are_parts(&self) -> bool {
+    pub fn scores_are_probabilities(&self) -> bool {
         self.cells().all(|(cell, _)| cell.dt_scores.iter().all(|score| (0.0..=1.0).contains(score)))
-    }
-
-    /// The score at which all detections together have the best F1; the least of all where none is right.
-    pub fn operating_point(&self) -> f64 {
-        let mut objects = 0;
-        let mut answers = Vec::new();
-        for (cell, row) in self.cells() {
-            objects += cell.num_gt_in_denominator();
-            let each = cell.dt_scores.iter().zip(cell.dt_matched.row(row)).zip(cell.dt_ignore.row(row));
-            answers.extend(each.filter(|(_, ignored)| !**ignored).map(|((score, right), _)| (*score, *right)));
-        }
-        answers.sort_by(|a: &(f64, bool), b| b.0.total_cmp(&a.0));
-        let mut right = 0_usize;
-        let mut best = (0.0, answers.last().map_or(0.0, |(least, _)| *least));
-        for (index, (score, is_right)) in answers.iter().enumerate() {
-            right += usize::from(*is_right);
-            // Detections of one score are taken together.
-            let last = answers.get(index + 1).is_none_or(|(next, _)| next < score);
-            let f1 = 2.0 * right as f64 / (index + 1 + objects) as f64;
-            if last && f1 > best.0 {
-                best = (f1, *score);
-            }
-        }
-        // Rounded down, so that the best score itself is still above it.
-        (best.1 * 1000.0).floor() / 1000.0
     }
 }
 
-/// The mean; none of nothing.
+/// The mean; none of an empty list.
 fn average(points: &[f64]) -> Option<f64> {
     (!points.is_empty()).then(|| points.iter().sum::<f64>() / points.len() as f64)
 }

@@ -1,9 +1,10 @@
 //! The page of an evaluation in COCO's way.
 
 use super::analysis::{Analysis, by_size};
-use super::data::{Column, Headline, Page, Table, View, rounded};
-use super::pictures::{self, Gallery, Wanted};
-use super::{data, gallery};
+use super::data::{Column, Headline, Page, Table, Thresholds, View, rounded};
+use super::pictures::{self, File, Gallery, Wanted, extent};
+use super::thresholds::thresholds;
+use super::{confusion, errors, facts, gallery};
 use crate::data::coco::CocoData;
 use crate::metrics::coco::{Evaluation, FIGURES, Kind, Protocol, Report};
 use anyhow::Result;
@@ -36,21 +37,24 @@ pub fn page(
     let classes: HashMap<u64, usize> =
         report.per_class.iter().enumerate().map(|(index, (_, class))| (class.id.0, index)).collect();
     let analyses: Vec<_> = evaluations.iter().map(|e| (e, Analysis::new(e, &classes))).collect();
-    let worst: Vec<(f64, Vec<u64>)> = analyses
+    let worst: Vec<(Thresholds, Vec<u64>)> = analyses
         .iter()
         .map(|(_, analysis)| {
-            let point = analysis.operating_point();
-            (point, gallery::worst(analysis, wanted.count, point))
+            let thresholds = thresholds(analysis);
+            let worst = gallery::worst(analysis, wanted.count, thresholds.operating_point());
+            (thresholds, worst)
         })
         .collect();
     let ids: BTreeSet<u64> = worst.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
     let places: HashMap<u64, usize> = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
     let mut views = Vec::with_capacity(analyses.len());
-    for ((evaluation, analysis), (point, ids)) in analyses.iter().zip(worst) {
+    for ((evaluation, analysis), (thresholds, ids)) in analyses.iter().zip(worst) {
         let images: Vec<_> = ids.into_iter().map(|id| (id, places[&id])).collect();
-        views.push(view(evaluation, analysis, report, point, &images)?);
+        views.push(view(evaluation, analysis, report, thresholds, &images)?);
     }
-    let (pictures, problems) = pictures::read(ids.iter().map(|id| picture(data, *id, wanted.images)).collect());
+    let wanted: Vec<_> = ids.iter().map(|id| picture(data, *id, wanted.images)).collect();
+    let notes = [facts::left_out(&report.provenance), pictures::outside(&wanted)];
+    let (pictures, problems) = pictures::read(wanted);
     let counts = report.counts;
     let counts = [
         ("images", counts.images),
@@ -59,7 +63,7 @@ pub fn page(
         ("detections", counts.detections),
     ];
     let mut facts = protocol(&report.protocol);
-    facts.extend(data::facts(&report.provenance));
+    facts.extend(facts::facts(&report.provenance));
     let page = Page {
         protocol: "COCO",
         title: title(report),
@@ -68,7 +72,7 @@ pub fn page(
         times_ms: report.provenance.times_ms.clone(),
         processed: report.provenance.model.as_ref().map(|model| model.images),
         classes: report.per_class.iter().map(|(name, _)| name.to_owned()).collect(),
-        notes: data::left_out(&report.provenance).into_iter().collect(),
+        notes: notes.into_iter().flatten().collect(),
         views,
         pictures,
     };
@@ -79,10 +83,10 @@ fn view(
     evaluation: &Evaluation,
     analysis: &Analysis,
     report: &Report,
-    point: f64,
+    thresholds: Thresholds,
     images: &[(u64, usize)],
 ) -> Result<View> {
-    let kind = evaluation.kind;
+    let (kind, point) = (evaluation.kind, thresholds.operating_point());
     let known = |value: f64| (value >= 0.0).then_some(rounded(value, 5));
     let figures = report.figures(kind).unwrap_or(evaluation.figures);
     let limits = report.protocol.max_dets;
@@ -112,11 +116,12 @@ fn view(
         curves: analysis.curves()?,
         by_size: by_size(&figures),
         by_iou: analysis.by_iou()?,
-        errors: analysis.errors()?,
-        confusion: analysis.confusion(point),
+        errors: errors::shares(analysis)?,
+        confusion: confusion::matrix(analysis, point),
         calibration: analysis.calibration(),
         operating_point: point,
-        gallery: gallery::items(analysis, images),
+        thresholds,
+        gallery: gallery::items(analysis, images, point),
     })
 }
 
@@ -124,18 +129,11 @@ fn picture(data: &CocoData, id: u64, folder: Option<&Path>) -> Wanted {
     let image = data.coco.get_img(id);
     let name = image.map_or(String::new(), |image| image.file_name.clone());
     Wanted {
-        // A name that leads elsewhere must not put that picture into a page that is passed on.
-        file: folder.and_then(|folder| crate::data::inside(folder, &name)),
+        file: folder.filter(|_| !name.is_empty()).map(|folder| File::new(&name, folder.join(&name))),
         name: if name.is_empty() { id.to_string() } else { name },
         size: image.map(|image| (image.width, image.height)).filter(|(width, height)| *width > 0 && *height > 0),
         extent: extent(data.coco.get_ann_ids_for_img(id).iter().filter_map(|id| data.coco.get_ann(*id)?.bbox)),
     }
-}
-
-/// A canvas on which all boxes lie.
-pub(super) fn extent(boxes: impl Iterator<Item = [f64; 4]>) -> (u32, u32) {
-    let far = boxes.fold((1.0_f64, 1.0_f64), |far, [x, y, w, h]| (far.0.max(x + w), far.1.max(y + h)));
-    (far.0.ceil() as u32, far.1.ceil() as u32)
 }
 
 fn title(report: &Report) -> String {
@@ -156,14 +154,6 @@ fn protocol(protocol: &Protocol) -> Vec<(&'static str, String)> {
     if let Some(least) = protocol.min_score {
         facts.push(("Least score", least.to_string()));
     }
-    facts.extend(selection(&protocol.selection));
+    facts.extend(facts::selection(&protocol.selection));
     facts
-}
-
-/// Which part of the images was looked at, if not all.
-pub(super) fn selection(selection: &crate::metrics::selection::Selection) -> Option<(&'static str, String)> {
-    let limit = selection.limit.map(|limit| format!("the first {limit}"));
-    let shard = selection.shard.map(|shard| format!("share {shard}"));
-    let parts: Vec<_> = [limit, shard].into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| ("Images", parts.join(", ")))
 }

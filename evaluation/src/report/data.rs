@@ -1,6 +1,5 @@
 //! What the page shows, as it is embedded in it.
 
-use crate::metrics::provenance::Provenance;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -52,6 +51,8 @@ pub struct View {
     pub calibration: Result<Calibration, String>,
     /// The score at which precision and recall balance best (F1), over all classes.
     pub operating_point: f64,
+    /// Precision, recall and F1 by score.
+    pub thresholds: Thresholds,
     /// The worst images, worst first.
     pub gallery: Vec<Item>,
 }
@@ -81,7 +82,7 @@ pub struct Table {
 pub struct Column {
     /// Its heading.
     pub name: &'static str,
-    /// Whether its values are parts of one and not whole numbers.
+    /// Whether its values lie between 0 and 1; else they are whole numbers.
     pub part: bool,
 }
 
@@ -141,23 +142,71 @@ pub enum Kind {
     ClassAndLocation,
     /// Its object had been found.
     Duplicate,
-    /// There is nothing.
+    /// It lies on the background.
     Background,
     /// An object that was not found.
     Missed,
-    /// It counts for nothing: a crowd, a difficult object.
+    /// It is not counted: a crowd, a difficult object.
     Ignored,
+}
+
+/// Correct and wrong detections by score.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Thresholds {
+    /// The scores from which detections are counted, rising.
+    pub scores: Vec<f64>,
+    /// All classes together, and each.
+    pub curves: Vec<ThresholdCurve>,
+}
+
+impl Thresholds {
+    /// The score at which F1 over all classes is best.
+    pub fn operating_point(&self) -> f64 {
+        self.curves.first().map_or(0.0, |all| all.best.score)
+    }
+}
+
+/// Correct and wrong detections of a class by score. Precision is `correct / (correct + wrong)`, recall is
+/// `correct / objects`, F1 is `2 correct / (correct + wrong + objects)`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ThresholdCurve {
+    /// The class; none for all together.
+    pub class: Option<usize>,
+    /// Objects that could be found.
+    pub objects: usize,
+    /// Detections of at least each of [`Thresholds::scores`] that found an object, at IoU 0.5.
+    pub correct: Vec<usize>,
+    /// Those that found none.
+    pub wrong: Vec<usize>,
+    /// Where F1 is best.
+    pub best: OperatingPoint,
+}
+
+/// A score, and what became of the detections from it on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct OperatingPoint {
+    /// The least score of a detection that counts.
+    pub score: f64,
+    /// Detections that found an object.
+    pub correct: usize,
+    /// Detections that found none.
+    pub wrong: usize,
 }
 
 /// Which class was taken for which, at the operating point.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Confusion {
-    /// The classes shown, those that are confused most; the last row and column are those of nothing.
+    /// The classes shown, those that are confused most. The last row is that of detections where no object is, the last
+    /// column that of objects that were not detected.
     pub classes: Vec<usize>,
     /// How many classes are left out.
     pub left_out: usize,
-    /// Rows are what is there, columns what was found.
+    /// Rows are classes of objects, columns classes of detections.
     pub rows: Vec<Vec<u64>>,
+    /// The sums of whole rows, with the classes that are left out.
+    pub row_totals: Vec<u64>,
+    /// Objects of all classes that were not detected.
+    pub not_detected: u64,
     /// Detections below this score do not count.
     pub min_score: f64,
 }
@@ -167,7 +216,7 @@ pub struct Confusion {
 pub struct Calibration {
     /// Expected calibration error.
     pub ece: f64,
-    /// `[mean score, part that is right, detections]` of each tenth that has any.
+    /// `[mean score, fraction that is correct, detections]` of each tenth that has any.
     pub bins: Vec<(f64, f64, usize)>,
 }
 
@@ -193,6 +242,9 @@ pub struct Item {
     pub detections: Vec<DetectionMark>,
     /// Further detections that are too many to draw.
     pub undrawn: usize,
+    /// What the confusion matrix counts in this image: an object and the detection on it, by their places in the lists;
+    /// none for an object that was not detected, or a detection where no object is.
+    pub pairs: Vec<(Option<usize>, Option<usize>)>,
 }
 
 /// An object, drawn dashed.
@@ -207,7 +259,7 @@ pub struct ObjectMark {
     pub path: Option<String>,
     /// The score of the detection that found it.
     pub found: Option<f64>,
-    /// Whether it counts for nothing.
+    /// Whether it is not counted: a crowd, a difficult object.
     pub ignored: bool,
 }
 
@@ -227,39 +279,6 @@ pub struct DetectionMark {
     pub kind: Kind,
     /// Its overlap with the object that decides about it.
     pub iou: f64,
-}
-
-/// What a page says of where it comes from.
-pub fn facts(provenance: &Provenance) -> Vec<(&'static str, String)> {
-    let mut facts = vec![
-        ("Program", format!("vovdet {}", provenance.vovdet)),
-        ("Metrics", provenance.metrics.clone()),
-        ("Annotations", provenance.annotations.path.display().to_string()),
-    ];
-    if let Some(file) = &provenance.detections {
-        facts.push(("Detections", file.path.display().to_string()));
-    }
-    if let Some(model) = &provenance.model {
-        let hash = model.weights.sha256.as_ref().map_or(String::new(), |hash| format!(" (SHA-256 {hash})"));
-        facts.push(("Weights", format!("{}{hash}", model.weights.path.display())));
-        let plain = if model.plain { ", without fast paths" } else { "" };
-        let threads = if model.threads == 1 { "thread" } else { "threads" };
-        facts.push((
-            "Network",
-            format!(
-                "libtorch {}, {}, {}{plain}, {} {threads}, batches of {}",
-                model.libtorch, model.device, model.precision, model.threads, model.batch
-            ),
-        ));
-    }
-    facts
-}
-
-/// A sentence about images that were to be looked at and could not be.
-pub fn left_out(provenance: &Provenance) -> Option<String> {
-    let missing = provenance.left_out.len();
-    let (noun, verb) = if missing == 1 { ("image", "was") } else { ("images", "were") };
-    (missing > 0).then(|| format!("{missing} {noun} {verb} left out: not there, or not to be read."))
 }
 
 /// Rounds for the page: it shows fewer digits than this keeps.

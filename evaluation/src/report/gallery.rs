@@ -1,8 +1,9 @@
 //! The images in which most went wrong.
 
 use super::analysis::Analysis;
+use super::confusion;
 use super::data::{DetectionMark, Item, ObjectMark, rounded};
-use super::outcome::{Found, Object, Outcome};
+use super::outcome::{Judged, Object, Outcome};
 use super::outline;
 use hotcoco::{Annotation, COCO};
 use std::collections::{BTreeMap, HashSet};
@@ -11,10 +12,11 @@ use std::collections::{BTreeMap, HashSet};
 const DRAWN: usize = 300;
 
 /// Images in which most went wrong, worst first: missed objects, and wrong detections by their score, at a score of at
-/// least `min_score`; among equals, wrong detections below it. Scores that are no parts of one weigh as one. Images
+/// least `min_score`; among equals, wrong detections below it. Where scores are no probabilities, each wrong
+/// detection weighs as one object. Images
 /// without any error are left out.
 pub fn worst(analysis: &Analysis, count: usize, min_score: f64) -> Vec<u64> {
-    let weighed = analysis.scores_are_parts();
+    let weighed = analysis.scores_are_probabilities();
     let mut losses: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
     let mut wrong = HashSet::new();
     for (cell, row) in analysis.cells() {
@@ -41,13 +43,15 @@ pub fn worst(analysis: &Analysis, count: usize, min_score: f64) -> Vec<u64> {
     order.into_iter().take(count).map(|(image, _)| image).collect()
 }
 
-/// What became of everything in `images`, which come with their places in the page's list of pictures.
-pub fn items(analysis: &Analysis, images: &[(u64, usize)]) -> Vec<Item> {
+/// What became of everything in `images`, which come with their places in the page's list of pictures. Confusions are those
+/// at scores of at least `min_score`.
+pub fn items(analysis: &Analysis, images: &[(u64, usize)], min_score: f64) -> Vec<Item> {
     let cells = analysis.by_image();
-    images.iter().map(|(id, picture)| item(analysis, Outcome::new(analysis, &cells[id]), *picture)).collect()
+    let one = |(id, picture): &(u64, usize)| item(analysis, &Outcome::new(analysis, &cells[id]), *picture, min_score);
+    images.iter().map(one).collect()
 }
 
-fn item(analysis: &Analysis, outcome: Outcome, picture: usize) -> Item {
+fn item(analysis: &Analysis, outcome: &Outcome, picture: usize, min_score: f64) -> Item {
     let (truth, results) = (analysis.eval.coco_gt(), analysis.eval.coco_dt());
     let path = |coco: &COCO, annotation: &Annotation| analysis.masks.then(|| outline::path(coco, annotation)).flatten();
     let object = |object: &Object| ObjectMark {
@@ -57,7 +61,7 @@ fn item(analysis: &Analysis, outcome: Outcome, picture: usize) -> Item {
         found: object.found.map(|score| rounded(score, 4)),
         ignored: object.ignored,
     };
-    let detection = |found: &Found| DetectionMark {
+    let detection = |found: &Judged| DetectionMark {
         class: found.class,
         bbox: pixels(results, found.annotation),
         path: path(results, found.annotation),
@@ -70,11 +74,14 @@ fn item(analysis: &Analysis, outcome: Outcome, picture: usize) -> Item {
         objects: outcome.objects.iter().map(object).collect(),
         detections: outcome.detections.iter().take(DRAWN).map(detection).collect(),
         undrawn: outcome.detections.len().saturating_sub(DRAWN),
+        pairs: confusion::pairs(analysis, outcome, min_score)
+            .into_iter()
+            .filter(|(_, detection)| detection.is_none_or(|place| place < DRAWN))
+            .collect(),
     }
 }
 
-/// The box of an annotation, to a tenth of a pixel; that of its mask where it has none. Sides that are less than nothing
-/// are nothing.
+/// The box of an annotation, to a tenth of a pixel; that of its mask where it has none. Negative sides become 0.
 fn pixels(coco: &COCO, annotation: &Annotation) -> [f64; 4] {
     let of_mask = || coco.ann_to_rle(annotation).map(|rle| hotcoco::mask::to_bbox(&rle));
     let [x, y, w, h] = annotation.bbox.or_else(of_mask).unwrap_or_default();

@@ -2,12 +2,16 @@
 
 mod analysis;
 pub mod coco;
+mod confusion;
 pub mod data;
+mod errors;
+mod facts;
 mod gallery;
 mod outcome;
 mod outline;
 mod page;
 mod pictures;
+mod thresholds;
 pub mod voc;
 
 pub use page::{FILE, write};

@@ -1,21 +1,24 @@
 //! What became of every object and detection, after TIDE (Bolya et al., 2020; `tidecv/quantify.py` 1.0.1).
 //!
 //! hotcoco's own counts let crowds take part, so where there are some they are not tidecv's. Unlike both, a detection that
-//! lies in a crowd is no error here: it counts for nothing in COCO.
+//! lies in a crowd is no error here: COCO does not count it.
 
-use super::analysis::{Analysis, Cell, NOTHING, RIGHT};
+use super::analysis::{Analysis, Cell, MATCH_IOU};
 use super::data::Kind;
 use hotcoco::primitives::sim::{bbox_iou_flat, mask_iou_flat};
 use hotcoco::{Annotation, COCO, Rle};
 use rayon::prelude::*;
 use std::collections::HashMap;
 
+/// Overlap up to which a detection lies on the background, as in TIDE.
+pub const BACKGROUND_IOU: f64 = 0.1;
+
 /// Everything in one image.
 pub struct Outcome<'a> {
     /// What is there.
     pub objects: Vec<Object<'a>>,
     /// What was found, best first.
-    pub detections: Vec<Found<'a>>,
+    pub detections: Vec<Judged<'a>>,
 }
 
 /// An object.
@@ -26,12 +29,12 @@ pub struct Object<'a> {
     pub class: usize,
     /// The score of the detection that found it.
     pub found: Option<f64>,
-    /// Whether it counts for nothing.
+    /// Whether it is not counted: a crowd, a difficult object.
     pub ignored: bool,
 }
 
 /// A detection.
-pub struct Found<'a> {
+pub struct Judged<'a> {
     /// As it was found.
     pub annotation: &'a Annotation,
     /// Its class on the page.
@@ -57,7 +60,7 @@ struct Matched<'a> {
 }
 
 /// Objects that count, with their places in the list of all.
-type Real<'a, 'b> = [(usize, &'b Object<'a>)];
+type Counted<'a, 'b> = [(usize, &'b Object<'a>)];
 
 impl<'a> Outcome<'a> {
     /// Takes an image apart. `cells` are those of its classes.
@@ -125,7 +128,7 @@ pub fn counts(analysis: &Analysis) -> HashMap<Kind, u64> {
 
 impl<'a> Matched<'a> {
     /// Says what became of it. The order of the questions is TIDE's.
-    fn judged(&self, overlaps: &[f64], objects: &Real) -> Found<'a> {
+    fn judged(&self, overlaps: &[f64], objects: &Counted) -> Judged<'a> {
         let best = |same: bool| {
             let of_class = overlaps.iter().zip(objects).filter(|(_, (_, object))| (object.class == self.class) == same);
             of_class.fold(
@@ -142,18 +145,18 @@ impl<'a> Matched<'a> {
                 let at = objects.iter().position(|(_, object)| object.annotation.id == id);
                 (Kind::Correct, at.map_or(same.0, |at| overlaps[at]), None)
             }
-            None if (NOTHING..=RIGHT).contains(&same.0) => (Kind::Location, same.0, same.1),
-            None if other.0 >= RIGHT => (Kind::WrongClass, other.0, other.1),
-            None if same.0 > RIGHT => (Kind::Duplicate, same.0, None),
-            None if other.0 <= NOTHING => (Kind::Background, same.0.max(other.0), None),
+            None if (BACKGROUND_IOU..=MATCH_IOU).contains(&same.0) => (Kind::Location, same.0, same.1),
+            None if other.0 >= MATCH_IOU => (Kind::WrongClass, other.0, other.1),
+            None if same.0 > MATCH_IOU => (Kind::Duplicate, same.0, None),
+            None if other.0 <= BACKGROUND_IOU => (Kind::Background, same.0.max(other.0), None),
             None => (Kind::ClassAndLocation, other.0, None),
         };
-        Found { annotation: self.annotation, class: self.class, score: self.score, kind, iou, target }
+        Judged { annotation: self.annotation, class: self.class, score: self.score, kind, iou, target }
     }
 }
 
-/// Every detection with every object, row by row.
-fn overlaps(found: (&COCO, &[&Annotation]), objects: (&COCO, &[&Annotation]), masks: bool) -> Vec<f64> {
+/// The overlap of every detection with every object, row by row.
+pub fn overlaps(found: (&COCO, &[&Annotation]), objects: (&COCO, &[&Annotation]), masks: bool) -> Vec<f64> {
     let crowds = vec![false; objects.1.len()];
     if masks {
         let rles = |(coco, list): (&COCO, &[&Annotation])| -> Vec<Rle> {

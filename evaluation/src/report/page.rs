@@ -2,6 +2,7 @@
 
 use super::data::Page;
 use anyhow::{Context, Result};
+use askama::Template;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
@@ -11,9 +12,32 @@ use std::path::{Path, PathBuf};
 /// The page's name in its folder.
 pub const FILE: &str = "index.html";
 
-const TEMPLATE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
-const SCRIPTS: [&str; 3] = [include_str!("page.js"), include_str!("charts.js"), include_str!("gallery.js")];
+const STYLE: &str = include_str!("page/page.css");
+/// The page's script, in the order in which it runs.
+const SCRIPTS: [&str; 10] = [
+    include_str!("page/page.js"),
+    include_str!("page/chart.js"),
+    include_str!("page/charts.js"),
+    include_str!("page/thresholds.js"),
+    include_str!("page/classes.js"),
+    include_str!("page/confusion.js"),
+    include_str!("page/picture.js"),
+    include_str!("page/gallery.js"),
+    include_str!("page/dialog.js"),
+    include_str!("page/start.js"),
+];
+
+/// The page's frame. Values are escaped, but for those that the frame calls safe: the page's own style and script, and the
+/// data, which hold no `<`.
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Frame<'a> {
+    policy: String,
+    title: &'a str,
+    style: &'static str,
+    data: String,
+    script: String,
+}
 
 /// Writes the page into a folder, whole or not at all; returns where it lies.
 ///
@@ -38,22 +62,7 @@ fn html(page: &Page) -> Result<String> {
         hash(STYLE),
         hash(&script)
     );
-    let title = page.title.replace('&', "&amp;").replace('<', "&lt;");
-    let parts = [
-        ("{policy}", &policy),
-        ("{title}", &title),
-        ("{style}", &STYLE.to_owned()),
-        ("{data}", &data),
-        ("{script}", &script),
-    ];
-    let mut text = String::with_capacity(TEMPLATE.len() + data.len() + script.len() + STYLE.len() + 1024);
-    let mut rest = TEMPLATE;
-    for (mark, value) in parts {
-        let (before, after) = rest.split_once(mark).with_context(|| format!("the page's template has no {mark}"))?;
-        text.extend([before, value]);
-        rest = after;
-    }
-    Ok(text + rest)
+    Ok(Frame { policy, title: &page.title, style: STYLE, data, script }.render()?)
 }
 
 /// How a content security policy names a script or style.

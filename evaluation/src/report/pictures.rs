@@ -7,7 +7,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, imageops::FilterType};
 use rayon::prelude::*;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Longest side in pixels.
 const SIDE: u32 = 640;
@@ -25,31 +25,68 @@ pub struct Gallery<'a> {
 
 /// An image of a gallery, before its file is read.
 pub struct Wanted {
-    /// Its name on the page.
+    /// Its name in the data set.
     pub name: String,
     /// Its file, if there is a folder.
-    pub file: Option<PathBuf>,
+    pub file: Option<File>,
     /// Its size, if the annotations say it.
     pub size: Option<(u32, u32)>,
     /// What to take for the size where neither annotations nor the file say it.
     pub extent: (u32, u32),
 }
 
+/// Where the file of an image is.
+pub enum File {
+    /// In the folder of the images.
+    Inside(PathBuf),
+    /// Elsewhere, by a name such as `../../private.png`. Names come with the annotations, which may be anybody's, and a
+    /// page is passed on: it must not hold pictures that nobody chose to show.
+    Outside,
+}
+
+impl File {
+    /// The file at `path`, which is `name` in the folder of the images.
+    pub fn new(name: &str, path: PathBuf) -> Self {
+        let goes_down = |part: Component| matches!(part, Component::Normal(_) | Component::CurDir);
+        if Path::new(name).components().all(goes_down) { Self::Inside(path) } else { Self::Outside }
+    }
+}
+
+/// A sentence about images whose names lead out of the folder of the images.
+pub fn outside(wanted: &[Wanted]) -> Option<String> {
+    let count = wanted.iter().filter(|one| matches!(one.file, Some(File::Outside))).count();
+    (count > 0).then(|| match count {
+        1 => "The file name of 1 image leads out of the image folder, so its picture is not shown.".into(),
+        n => format!("The file names of {n} images lead out of the image folder, so their pictures are not shown."),
+    })
+}
+
 /// Reads the images; a file that is not there or cannot be read leaves an empty canvas, and a sentence.
 pub fn read(wanted: Vec<Wanted>) -> (Vec<Picture>, Vec<String>) {
     let one = |Wanted { name, file, size, extent }: Wanted| {
-        let read =
-            file.map(|file| small(&file, size).map_err(|error| format!("{}: {}", file.display(), first_line(&error))));
-        let (found, problem) = match read {
-            None => (None, None),
-            Some(Ok(found)) => (Some(found), None),
-            Some(Err(problem)) => (None, Some(problem)),
+        let (name, found, problem) = match file {
+            None => (name, None, None),
+            Some(File::Outside) => {
+                let problem = format!("{name}: its file name leads out of the image folder");
+                let last = Path::new(&name).file_name().map(|last| last.to_string_lossy().into_owned());
+                (last.unwrap_or(name), None, Some(problem))
+            }
+            Some(File::Inside(path)) => match small(&path, size) {
+                Ok(found) => (name, Some(found), None),
+                Err(error) => (name, None, Some(format!("{}: {}", path.display(), first_line(&error)))),
+            },
         };
         let (of_file, uri) = found.map_or((None, None), |(size, uri)| (Some(size), Some(uri)));
         (Picture { name, size: size.or(of_file).unwrap_or(extent), uri }, problem)
     };
     let (pictures, problems): (Vec<_>, Vec<_>) = wanted.into_par_iter().map(one).unzip();
     (pictures, problems.into_iter().flatten().collect())
+}
+
+/// A canvas on which all boxes lie.
+pub fn extent(boxes: impl Iterator<Item = [f64; 4]>) -> (u32, u32) {
+    let far = boxes.fold((1.0_f64, 1.0_f64), |far, [x, y, w, h]| (far.0.max(x + w), far.1.max(y + h)));
+    (far.0.ceil() as u32, far.1.ceil() as u32)
 }
 
 /// What is said of an error: decoders' own texts may go on for lines.

@@ -3,11 +3,12 @@
 //! The figures, the table and the curves are VOC's. What explains the errors is by COCO's matching, at which the same
 //! boxes overlap as much: a box that holds its last pixel is `xmax - xmin + 1` wide. Difficult objects stand as crowds.
 
-use super::analysis::{Analysis, RIGHT, by_size};
-use super::coco::{extent, selection};
-use super::data::{Column, Curve, Headline, Line, Page, Table, View, facts, left_out, rounded};
-use super::gallery;
-use super::pictures::{self, Gallery, Wanted};
+use super::analysis::{Analysis, MATCH_IOU, by_size};
+use super::data::{Column, Curve, Headline, Line, Page, Table, View, rounded};
+use super::facts::{facts, left_out, selection};
+use super::pictures::{self, File, Gallery, Wanted, extent};
+use super::thresholds::thresholds;
+use super::{confusion, errors, gallery};
 use crate::data::voc::{VocData, VocImage};
 use crate::metrics::coco::{Evaluation, Kind, images_to_look_at};
 use crate::metrics::voc::{Class, ClassReport, Detections, Report, Scores};
@@ -48,10 +49,13 @@ pub fn page(
     };
     let classes: HashMap<u64, usize> = scores.names.iter().enumerate().filter_map(place).collect();
     let analysis = Analysis::new(&evaluation, &classes);
-    let point = analysis.operating_point();
+    let thresholds = thresholds(&analysis);
+    let point = thresholds.operating_point();
     let worst = gallery::worst(&analysis, wanted.count, point);
     let images: Vec<_> = worst.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-    let (pictures, problems) = pictures::read(worst.iter().map(|id| picture(data, *id, wanted.images)).collect());
+    let wanted: Vec<_> = worst.iter().map(|id| picture(data, *id, wanted.images)).collect();
+    let notes = [Some(note(report.protocol.iou_threshold)), left_out(&report.provenance), pictures::outside(&wanted)];
+    let (pictures, problems) = pictures::read(wanted);
     let known = |value: Option<f64>| value.map(|value| rounded(value, 5));
     let iou = report.protocol.iou_threshold;
     let figure = |at: usize| Some(evaluation.figures[at]).filter(|value| *value >= 0.0);
@@ -74,11 +78,12 @@ pub fn page(
         curves: curves(&scores.classes, report),
         by_size: by_size(&evaluation.figures),
         by_iou: analysis.by_iou()?,
-        errors: analysis.errors()?,
-        confusion: analysis.confusion(point),
+        errors: errors::shares(&analysis)?,
+        confusion: confusion::matrix(&analysis, point),
         calibration: analysis.calibration(),
         operating_point: point,
-        gallery: gallery::items(&analysis, &images),
+        thresholds,
+        gallery: gallery::items(&analysis, &images, point),
     };
     let counts = report.counts;
     let counts = [
@@ -100,7 +105,7 @@ pub fn page(
         times_ms: report.provenance.times_ms.clone(),
         processed: report.provenance.model.as_ref().map(|model| model.images),
         classes: scores.names.clone(),
-        notes: notes(iou).into_iter().chain(left_out(&report.provenance)).collect(),
+        notes: notes.into_iter().flatten().collect(),
         views: vec![view],
         pictures,
     };
@@ -108,13 +113,13 @@ pub fn page(
 }
 
 /// What is not VOC's own on the page.
-fn notes(iou: f64) -> Vec<String> {
-    let at = if iou == RIGHT { format!("{RIGHT}") } else { format!("{RIGHT} and not {iou}") };
-    vec![format!(
-        "The figures at the top, the table and the curves are VOC's own. Figures by size and overlap, errors, confusions, \
-         calibration and the gallery are by COCO's matching, at IoU {at}; a detection that mostly lies inside a difficult \
-         object counts for nothing there."
-    )]
+fn note(iou: f64) -> String {
+    let at = if iou == MATCH_IOU { format!("{MATCH_IOU}") } else { format!("{MATCH_IOU} and not {iou}") };
+    format!(
+        "The figures at the top, the table and the curves are VOC's own. Figures by score, size and overlap, errors, \
+         confusions, calibration and the gallery are by COCO's matching, at IoU {at}; a detection that mostly lies inside \
+         a difficult object is not counted there."
+    )
 }
 
 /// Precision over recall of every class, and their mean, each with the area under it that the report has.
@@ -203,7 +208,7 @@ fn picture(data: &VocData, id: u64, folder: Option<&Path>) -> Wanted {
     let to_coco = |[x1, y1, x2, y2]: [f64; 4]| [x1 - 1.0, y1 - 1.0, x2 - x1 + 1.0, y2 - y1 + 1.0];
     Wanted {
         name: image.id.clone(),
-        file: folder.map(|folder| data.image_path_in(folder, &image.id)),
+        file: folder.map(|folder| File::new(&image.id, data.image_path_in(folder, &image.id))),
         size: image.size.filter(|(width, height)| *width > 0 && *height > 0),
         extent: extent(image.objects.iter().map(|object| to_coco(object.bbox))),
     }
