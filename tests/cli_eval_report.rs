@@ -194,9 +194,15 @@ fn detections_are_counted_by_score() {
         assert_eq!((&curve["class"], &curve["objects"], &curve["best"]), (&class, &json!(objects), &best));
     }
     // A detection counts at its own score, and no longer above it.
-    for (curve, at, correct, wrong) in
-        [(all, 0, 3, 3), (all, 70, 3, 2), (all, 71, 2, 2), (all, 95, 1, 0), (all, 96, 0, 0), (cat, 80, 1, 1), (dog, 0, 0, 0)]
-    {
+    for (curve, at, correct, wrong) in [
+        (all, 0, 3, 3),
+        (all, 70, 3, 2),
+        (all, 71, 2, 2),
+        (all, 95, 1, 0),
+        (all, 96, 0, 0),
+        (cat, 80, 1, 1),
+        (dog, 0, 0, 0),
+    ] {
         assert_eq!((&curve["correct"][at], &curve["wrong"][at]), (&json!(correct), &json!(wrong)), "{at}");
     }
 }
@@ -219,7 +225,8 @@ fn what_the_gallery_pairs_is_what_the_confusion_matrix_counts() {
         let mut counted: BTreeMap<[Option<u64>; 2], u64> = BTreeMap::new();
         for item in view["gallery"].as_array().unwrap() {
             for pair in item["pairs"].as_array().unwrap() {
-                let class = |at: usize, list: &str| Some(item[list][pair[at].as_u64()? as usize]["class"].as_u64().unwrap());
+                let class =
+                    |at: usize, list: &str| Some(item[list][pair[at].as_u64()? as usize]["class"].as_u64().unwrap());
                 *counted.entry([class(0, "objects"), class(1, "detections")]).or_default() += 1;
             }
         }
@@ -230,7 +237,11 @@ fn what_the_gallery_pairs_is_what_the_confusion_matrix_counts() {
         for (row, object) in classes.iter().enumerate() {
             for (column, detection) in classes.iter().enumerate().filter(|(column, _)| *column != row) {
                 let expected = confusion["rows"][row][column].as_u64().unwrap();
-                assert_eq!(counted.get(&[*object, *detection]).copied().unwrap_or(0), expected, "{object:?} {detection:?}");
+                assert_eq!(
+                    counted.get(&[*object, *detection]).copied().unwrap_or(0),
+                    expected,
+                    "{object:?} {detection:?}"
+                );
                 compared += expected;
             }
         }
@@ -281,11 +292,15 @@ fn pictures_outside_the_image_folder_are_not_shown() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.err.contains("../private.ppm: its file name leads out of the image folder"), "{}", ran.err);
     let page = data(&folder.join("page"));
-    let shown = page["pictures"].as_array().unwrap().iter().map(|p| (p["name"].as_str().unwrap(), p["uri"].is_string()));
+    let shown =
+        page["pictures"].as_array().unwrap().iter().map(|p| (p["name"].as_str().unwrap(), p["uri"].is_string()));
     let expected = [("sub/1.ppm", true), ("./2.ppm", true), ("private.ppm", false), ("private.ppm", false)];
     assert_eq!(shown.collect::<Vec<_>>(), expected);
     let notes = page["notes"].as_array().unwrap();
-    assert_eq!(notes, &[json!("The file names of 2 images lead out of the image folder, so their pictures are not shown.")]);
+    assert_eq!(
+        notes,
+        &[json!("The file names of 2 images lead out of the image folder, so their pictures are not shown.")]
+    );
 }
 
 /// Rust's own padding ends at 65,535 characters.

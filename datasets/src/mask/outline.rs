@@ -12,9 +12,8 @@ pub type Point = (i64, i64);
 /// The closed lines around a mask, each without the points that hardly change it; a hole has its own, which runs the other
 /// way round. Lines of fewer than three points are left out.
 pub fn outlines(patch: &Patch) -> Vec<Vec<Point>> {
-    let inside = |x: i64, y: i64| {
-        usize::try_from(x).is_ok_and(|x| usize::try_from(y).is_ok_and(|y| patch.contains(x, y)))
-    };
+    let inside =
+        |x: i64, y: i64| usize::try_from(x).is_ok_and(|x| usize::try_from(y).is_ok_and(|y| patch.contains(x, y)));
     let [left, top, right, bottom] =
         [patch.x, patch.y, patch.x + patch.width, patch.y + patch.height].map(|side| side as i64);
     let lines = rings(&inside, [left, top, right, bottom]);

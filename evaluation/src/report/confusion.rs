@@ -41,8 +41,7 @@ pub fn matrix(analysis: &Analysis, min_score: f64) -> Confusion {
 /// What the matrix counts in one image: an object and the detection on it, an object alone, or a detection alone, as
 /// places in the lists of the outcome. The rule is hotcoco's for its `confusion_matrix`.
 pub fn pairs(analysis: &Analysis, outcome: &Outcome, min_score: f64) -> Vec<(Option<usize>, Option<usize>)> {
-    let objects: Vec<_> =
-        outcome.objects.iter().enumerate().filter(|(_, object)| !object.annotation.iscrowd).collect();
+    let objects: Vec<_> = outcome.objects.iter().enumerate().filter(|(_, object)| !object.annotation.iscrowd).collect();
     let detections = outcome.detections.iter().take_while(|detection| detection.score >= min_score);
     let detections: Vec<_> = detections.take(analysis.eval.params.max_det()).collect();
     let ious = overlaps(

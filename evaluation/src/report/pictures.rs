@@ -1,11 +1,12 @@
 //! The images of the galleries, made small enough to lie inside the page.
 
 use super::data::Picture;
+use crate::data::image::{ImageError, read_stored};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader, imageops::FilterType};
+use image::{DynamicImage, imageops::FilterType};
 use rayon::prelude::*;
 use std::path::{Component, Path, PathBuf};
 
@@ -73,7 +74,7 @@ pub fn read(wanted: Vec<Wanted>) -> (Vec<Picture>, Vec<String>) {
             }
             Some(File::Inside(path)) => match small(&path, size) {
                 Ok(found) => (name, Some(found), None),
-                Err(error) => (name, None, Some(format!("{}: {}", path.display(), first_line(&error)))),
+                Err(error) => (name, None, Some(format!("{}: {error}", path.display()))),
             },
         };
         let (of_file, uri) = found.map_or((None, None), |(size, uri)| (Some(size), Some(uri)));
@@ -89,17 +90,11 @@ pub fn extent(boxes: impl Iterator<Item = [f64; 4]>) -> (u32, u32) {
     (far.0.ceil() as u32, far.1.ceil() as u32)
 }
 
-/// What is said of an error: decoders' own texts may go on for lines.
-fn first_line(error: &image::ImageError) -> String {
-    error.to_string().lines().next().unwrap_or_default().trim_end().to_owned()
-}
-
 /// An image's size, and a small one as a data URI. It is turned as its camera says, as the detector sees it, unless the
 /// annotations are of the picture as it was stored.
-fn small(path: &Path, annotated: Option<(u32, u32)>) -> image::ImageResult<((u32, u32), String)> {
-    let mut decoder = ImageReader::open(path)?.with_guessed_format()?.into_decoder()?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder)?;
+fn small(path: &Path, annotated: Option<(u32, u32)>) -> Result<((u32, u32), String), ImageError> {
+    let (picture, orientation) = read_stored(path)?;
+    let mut picture = DynamicImage::ImageRgb8(picture);
     let stored = (picture.width(), picture.height());
     let turns = matches!(
         orientation,
@@ -114,7 +109,8 @@ fn small(path: &Path, annotated: Option<(u32, u32)>) -> image::ImageResult<((u32
         false => picture,
     };
     let mut bytes = Vec::new();
-    DynamicImage::from(picture.to_rgb8()).write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY))?;
+    let encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
+    picture.write_with_encoder(encoder).map_err(|error| ImageError::Unsupported(error.to_string()))?;
     Ok((size, format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(bytes))))
 }
 
@@ -164,7 +160,7 @@ mod tests {
         turned(&path);
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..150]).unwrap();
-        let error = first_line(&small(&path, None).unwrap_err());
+        let error = small(&path, None).unwrap_err().to_string();
         assert!(!error.is_empty() && !error.contains('\n'), "{error:?}");
     }
 }

@@ -46,7 +46,7 @@ function drawDialog() {
       drawDialog();
       [...at('large-groups').querySelectorAll('button')].find((button) => button.dataset.key === key).focus();
     };
-    return h('li', {}, h('button', { type: 'button', 'data-key': key, 'aria-pressed': opened.group === key, onclick },
+    return h('li', {}, h('button', { type: 'button', 'data-key': key, 'aria-pressed': String(opened.group === key), onclick },
       h('i', { class: first.object ? 'dashed' : undefined, vars: { background: color(first.kind), 'border-color': color(first.kind) } }),
       h('span', {}, text), about && h('small', {}, about)));
   };
