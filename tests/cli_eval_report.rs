@@ -317,6 +317,19 @@ fn a_class_name_may_have_any_length() {
     let ran = coco(&path, &folder.join("found.json"), &folder.join("page"), &[]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(data(&folder.join("page"))["classes"][0], json!(name));
+    // Tables show the beginning of a name; --json has all of it.
+    fs::write(folder.join("result.json"), &ran.out).unwrap();
+    let [truth, found, result] = ["truth.json", "found.json", "result.json"].map(|name| folder.join(name));
+    let [truth, found, result] = [&truth, &found, &result].map(|path| path.to_str().unwrap());
+    for words in [
+        &["eval", "coco", "--per-class", "--annotations", truth, "--detections", found][..],
+        &["eval", "compare", "--per-class", result, result],
+        &["data", "inspect", truth],
+    ] {
+        let ran = run(vovdet(words));
+        assert_eq!(ran.code, 0, "{words:?}: {:.300}", ran.err);
+        assert!(ran.out.contains("</script>猫") && ran.out.len() < 20_000, "{words:?}");
+    }
 }
 
 #[test]

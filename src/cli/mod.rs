@@ -21,6 +21,7 @@ pub mod eval;
 pub mod features;
 mod log;
 mod man;
+mod names;
 pub mod official;
 mod outcome;
 pub mod weights;

@@ -2,6 +2,7 @@
 
 use crate::cli::Outcome;
 use crate::cli::console::Console;
+use crate::cli::names::in_table;
 use anyhow::Result;
 use clap::Args;
 use std::fmt::Write;
@@ -57,14 +58,6 @@ impl Inspect {
     }
 }
 
-/// A class name on one line: control characters are written as escapes, and what is long is cut.
-fn shown(name: &str) -> String {
-    const LONGEST: usize = 60;
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    let plain: String = name.chars().take(LONGEST).map(escape).collect();
-    if name.chars().nth(LONGEST).is_some() { plain + "…" } else { plain }
-}
-
 fn text(data: &Inspection) -> String {
     let form = match data.form {
         Form::Coco => "COCO annotations",
@@ -110,9 +103,9 @@ fn text(data: &Inspection) -> String {
         }
         let used = data.classes.iter().filter(|(_, class)| class.objects > 0).count();
         line("classes", format!("{}, {used} of them with objects", data.classes.len()));
-        let width = data.classes.iter().map(|(name, _)| shown(name).chars().count()).max().unwrap_or(0);
+        let width = data.classes.iter().map(|(name, _)| in_table(name).chars().count()).max().unwrap_or(0);
         for (name, class) in data.classes.iter().filter(|(_, class)| class.objects > 0) {
-            let _ = writeln!(text, "    {:<width$}  {:>7} in {} images", shown(name), class.objects, class.images);
+            let _ = writeln!(text, "    {:<width$}  {:>7} in {} images", in_table(name), class.objects, class.images);
         }
     }
     let _ = write!(text, "  {:<14}", "problems");

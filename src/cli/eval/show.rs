@@ -1,5 +1,6 @@
 //! Tables for people.
 
+use crate::cli::names::in_table;
 use std::fmt::Write;
 use vovdet_evaluation::metrics::coco::{Counts, FIGURES, Figures, Kind, Report};
 use vovdet_evaluation::metrics::voc;
@@ -48,13 +49,13 @@ pub fn coco(report: &Report, per_class: bool) -> String {
 }
 
 fn classes(report: &Report, columns: &[(Kind, Figures)]) -> String {
-    let width = report.per_class.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(5);
+    let width = report.per_class.iter().map(|(name, _)| in_table(name).chars().count()).max().unwrap_or(0).max(5);
     let mut text = format!("{:<width$}  objects  detections", "class");
     for (kind, _) in columns {
         let _ = write!(text, "  {kind:>6} AP    AP50    AP75");
     }
     for (name, class) in report.per_class.iter() {
-        let _ = write!(text, "\n{name:<width$}  {:>7}  {:>10}", class.objects, class.detections);
+        let _ = write!(text, "\n{:<width$}  {:>7}  {:>10}", in_table(name), class.objects, class.detections);
         for (kind, _) in columns {
             let figures = class.figures(*kind).unwrap_or([-1.0; 12]);
             let [ap, ap50, ap75] = [figures[0], figures[1], figures[2]].map(figure);
@@ -70,7 +71,7 @@ pub fn voc(report: &voc::Report) -> String {
     let hard = if difficult > 0 { format!(" and {difficult} difficult") } else { String::new() };
     let (images, objects) = (number(images, "image"), number(objects, "object"));
     let mut text = format!("{images}, {objects}{hard}, {}\n\n", number(detections, "detection"));
-    let width = report.per_class.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(5);
+    let width = report.per_class.iter().map(|(name, _)| in_table(name).chars().count()).max().unwrap_or(0).max(5);
     let iou = report.protocol.iou_threshold;
     let _ =
         writeln!(text, "IoU > {iou:<w$}  objects  detections  recall  AP 2007  AP area", w = width.saturating_sub(6));
@@ -79,8 +80,10 @@ pub fn voc(report: &voc::Report) -> String {
         let (recall, eleven, area) = (show(class.recall), show(class.ap_2007), show(class.ap_area));
         let _ = writeln!(
             text,
-            "{name:<width$}  {:>7}  {:>10}  {recall:>6}  {eleven:>7}  {area:>7}",
-            class.objects, class.detections
+            "{:<width$}  {:>7}  {:>10}  {recall:>6}  {eleven:>7}  {area:>7}",
+            in_table(name),
+            class.objects,
+            class.detections
         );
     }
     let (eleven, area) = (show(report.map_2007), show(report.map_area));

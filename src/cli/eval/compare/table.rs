@@ -1,6 +1,7 @@
 //! A comparison as tables for people.
 
 use crate::cli::eval::show::{figure, number};
+use crate::cli::names::in_table;
 use std::fmt::Write;
 use vovdet_evaluation::metrics::compare::{Bootstrap, Class, Delta, FEWEST_IMAGES, Section};
 
@@ -74,7 +75,7 @@ pub fn classes(section: &Section, bootstrap: Option<&Bootstrap>, all: bool) -> S
     if list.is_empty() {
         return text;
     }
-    let width = list.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(5);
+    let width = list.iter().map(|(name, _)| in_table(name).chars().count()).max().unwrap_or(0).max(5);
     let beside = |class: &Class| -> Vec<Delta> {
         class.figures.iter().skip(1).filter(|delta| BESIDE.contains(&delta.figure)).copied().collect()
     };
@@ -86,7 +87,7 @@ pub fn classes(section: &Section, bootstrap: Option<&Bootstrap>, all: bool) -> S
     }
     text += "\n";
     for (name, class) in list {
-        let _ = write!(text, "{name:<width$}  {:>7}", class.objects);
+        let _ = write!(text, "{:<width$}  {:>7}", in_table(name), class.objects);
         if bootstrap.is_some() {
             let _ = write!(text, "  {:>6}", images(class).unwrap_or(0));
         }
@@ -111,8 +112,7 @@ fn row(delta: &Delta, bootstrap: Option<&Bootstrap>) -> String {
     let mut text = format!("{:>6}  {:>6}  {:>7}", show(delta.a), show(delta.b), signed(delta.delta));
     if bootstrap.is_some() {
         let ends = delta.low.zip(delta.high);
-        let interval =
-            ends.map_or_else(|| "–".into(), |(low, high)| format!("[{}, {}]", signed(Some(low)), signed(Some(high))));
+        let interval = ends.map_or_else(|| "–".into(), |(low, high)| format!("[{}, {}]", bound(low), bound(high)));
         let mark = if delta.is_marked() { '*' } else { ' ' };
         let better = delta.better.map_or_else(|| "–".into(), percent);
         let _ = write!(text, "  {interval:<18} {mark}  {better:>8}");
@@ -130,7 +130,32 @@ fn signed(value: Option<f64>) -> String {
     }
 }
 
+/// An end of an interval with its sign. Whether it is 0 decides about the mark, so one that is not has a digit that says so.
+fn bound(value: f64) -> String {
+    if value != 0.0 && value.abs() < 0.000_05 { format!("{value:+.1e}") } else { signed(Some(value)) }
+}
+
 /// `95 %`, with a decimal where there is one.
 fn percent(part: f64) -> String {
     format!("{} %", (part * 1000.0).round() / 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_that_is_not_zero_does_not_look_like_it() {
+        for (value, text) in [
+            (0.0, "0.0000"),
+            (-0.0, "0.0000"),
+            (-3.6e-5, "-3.6e-5"),
+            (4.999e-5, "+5.0e-5"),
+            (5e-5, "+0.0001"),
+            (-0.0608, "-0.0608"),
+            (1e-300, "+1.0e-300"),
+        ] {
+            assert_eq!(bound(value), text);
+        }
+    }
 }
