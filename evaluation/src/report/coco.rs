@@ -40,7 +40,7 @@ pub fn page(
     let worst: Vec<(Thresholds, Vec<u64>)> = analyses
         .iter()
         .map(|(_, analysis)| {
-            let thresholds = thresholds(analysis);
+            let thresholds = thresholds(analysis, report.per_class.iter().len());
             let worst = gallery::worst(analysis, wanted.count, thresholds.operating_point());
             (thresholds, worst)
         })

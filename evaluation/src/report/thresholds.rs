@@ -17,10 +17,10 @@ struct Class {
     answers: Vec<Answer>,
 }
 
-/// Counts the detections of all classes together, and of each, by score.
-pub fn thresholds(analysis: &Analysis) -> Thresholds {
+/// Counts the detections of all classes together, and of each of the page's `count` classes, by score.
+pub fn thresholds(analysis: &Analysis, count: usize) -> Thresholds {
     let mut all = Class::default();
-    let mut each = vec![Class::default(); analysis.classes.len()];
+    let mut each = vec![Class::default(); count];
     for (cell, row) in analysis.cells() {
         let scores = cell.dt_scores.iter().zip(cell.dt_matched.row(row)).zip(cell.dt_ignore.row(row));
         let answers = scores.filter(|(_, ignored)| !**ignored).map(|((score, correct), _)| (*score, *correct));

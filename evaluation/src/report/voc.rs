@@ -49,7 +49,7 @@ pub fn page(
     };
     let classes: HashMap<u64, usize> = scores.names.iter().enumerate().filter_map(place).collect();
     let analysis = Analysis::new(&evaluation, &classes);
-    let thresholds = thresholds(&analysis);
+    let thresholds = thresholds(&analysis, scores.names.len());
     let point = thresholds.operating_point();
     let worst = gallery::worst(&analysis, wanted.count, point);
     let images: Vec<_> = worst.iter().enumerate().map(|(place, id)| (*id, place)).collect();
