@@ -12,9 +12,8 @@ use std::collections::{BTreeMap, HashSet};
 const DRAWN: usize = 300;
 
 /// Images in which most went wrong, worst first: missed objects, and wrong detections by their score, at a score of at
-/// least `min_score`; among equals, wrong detections below it. Where scores are no probabilities, each wrong
-/// detection weighs as one object. Images
-/// without any error are left out.
+/// least `min_score`; among equals, wrong detections below it. Where scores are no probabilities, each wrong detection
+/// weighs as one object. Images without any error are left out.
 pub fn worst(analysis: &Analysis, count: usize, min_score: f64) -> Vec<u64> {
     let weighed = analysis.scores_are_probabilities();
     let mut losses: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
