@@ -4,43 +4,19 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, path::Path};
 
 use crate::{
     error::{Error, ErrorKind, Read, Result},
+    format::Format,
     formats::{self, caffe::CaffeNet},
     index::Index,
-    map::Bytes,
-    sniff::sniff,
+    layout::Layout,
+    source::Source,
     tensor::TensorInfo,
     wrapper::{Ignored, Wrapper},
 };
 
-/// How a checkpoint is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Format {
-    /// `torch.save` before PyTorch 1.6: pickles, then raw data.
-    TorchLegacy,
-    /// `torch.save` since PyTorch 1.6: a zip archive.
-    TorchZip,
-    /// A plain pickle of numpy arrays (detectron2, Detectron).
-    Pickle,
-    /// Safetensors.
-    Safetensors,
-    /// A binary Caffe model (`.caffemodel`).
-    Caffe,
-}
+/// Bytes at the beginning of a file that its format is recognised by.
+const START: usize = 64 << 10;
 
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TorchLegacy => "PyTorch (legacy stream)",
-            Self::TorchZip => "PyTorch (zip)",
-            Self::Pickle => "pickle of numpy arrays",
-            Self::Safetensors => "safetensors",
-            Self::Caffe => "Caffe",
-        })
-    }
-}
-
-/// A checkpoint file, mapped into memory and indexed.
+/// A checkpoint file, open and indexed.
 ///
 /// Opening reads the index only. The data of a tensor are read when they are asked for, and nothing
 /// in the file can run code, whatever it says.
@@ -57,7 +33,7 @@ impl fmt::Display for Format {
 /// ```
 pub struct Checkpoint {
     source: String,
-    bytes: Bytes,
+    bytes: Source,
     format: Format,
     index: Index,
     caffe: Option<CaffeNet>,
@@ -88,36 +64,31 @@ impl Checkpoint {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(name: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self> {
-        Self::index(name.to_owned(), Bytes::Memory(bytes.into()), None)
+        Self::index(name.to_owned(), Source::Memory(bytes.into()), None)
     }
 
     fn open_path(path: &Path, at: Option<&[&str]>) -> Result<Self> {
         let source = path.display().to_string();
-        let bytes = Bytes::open(path).map_err(|kind| Error::new(&source, kind))?;
+        let bytes = Source::open(path).map_err(|kind| Error::new(&source, kind))?;
         Self::index(source, bytes, at)
     }
 
-    fn index(source: String, bytes: Bytes, at: Option<&[&str]>) -> Result<Self> {
+    fn index(source: String, bytes: Source, at: Option<&[&str]>) -> Result<Self> {
         let read = || -> Read<(Format, Index, Option<CaffeNet>)> {
-            let file = bytes.as_slice();
-            let format = sniff(file)?;
+            let format = Format::detect(&bytes.read(0..bytes.len().min(START))?, bytes.len())?;
             let index = match format {
                 Format::Caffe => {
-                    let (index, net) = formats::caffe::index(file)?;
+                    let (index, net) = formats::caffe::index(&bytes)?;
                     return Ok((format, index, Some(net)));
                 }
-                Format::TorchLegacy => formats::legacy::index(file, at),
-                Format::TorchZip => formats::torch_zip::index(file, at),
-                Format::Pickle => formats::pkl::index(file, at),
-                Format::Safetensors => formats::safetensors::index(file),
+                Format::TorchLegacy => formats::legacy::index(&bytes, at),
+                Format::TorchZip => formats::torch_zip::index(&bytes, at),
+                Format::Pickle => formats::pkl::index(&bytes, at),
+                Format::Safetensors => formats::safetensors::index(&bytes),
             }?;
             Ok((format, index, None))
         };
         let (format, index, caffe) = read().map_err(|kind| Error::new(&source, kind))?;
-        // The index of a plain pickle lies between the data, so all of it has been read.
-        if format == Format::Pickle {
-            bytes.release(0..bytes.as_slice().len());
-        }
         Ok(Self { source, bytes, format, index, caffe, folded: false })
     }
 
@@ -133,7 +104,7 @@ impl Checkpoint {
 
     /// The size of the file in bytes.
     pub fn file_len(&self) -> usize {
-        self.bytes.as_slice().len()
+        self.bytes.len()
     }
 
     /// What was found around the tensors.
@@ -154,31 +125,42 @@ impl Checkpoint {
     /// The data of a tensor: contiguous in C order, little-endian, in its own dtype.
     ///
     /// # Errors
-    /// When there is no such tensor.
+    /// When there is no such tensor, or the file cannot be read any more.
     pub fn read(&self, name: &str) -> Result<Vec<u8>> {
         self.bytes(name).map(Cow::into_owned)
     }
 
-    /// As [`read`](Self::read), borrowed from the file where it has the bytes just so. They may be
+    /// As [`read`](Self::read), borrowed where the checkpoint is in memory and has the bytes just so. They may be
     /// unaligned.
     ///
     /// # Errors
-    /// When there is no such tensor.
+    /// As [`read`](Self::read).
     pub fn bytes(&self, name: &str) -> Result<Cow<'_, [u8]>> {
-        let read = |&i: &usize| self.index.layouts[i].bytes(self.bytes.as_slice());
-        let found = self.index.by_name.get(name).map(read);
-        found
-            .unwrap_or_else(|| Err(ErrorKind::NoSuchTensor(name.to_owned())))
-            .map_err(|kind| Error::new(&self.source, kind))
+        self.layout(name).and_then(|layout| layout.bytes(&self.bytes)).map_err(|kind| Error::new(&self.source, kind))
     }
 
-    /// Tells the system that this tensor's part of the file is not needed any more, so that loading a
-    /// model does not keep the file in memory. The tensor can still be read.
-    pub fn release(&self, name: &str) {
-        let Some(&i) = self.index.by_name.get(name) else { return };
-        if let Some(range) = self.index.layouts[i].storage_range() {
-            self.bytes.release(range);
-        }
+    /// As [`read`](Self::read), into a buffer that is used again and again: afterwards it holds this tensor's data and
+    /// nothing else. Reading all tensors through one buffer is the fastest way to read them.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_into(&self, name: &str, buffer: &mut Vec<u8>) -> Result<()> {
+        let mut read = || {
+            let layout = self.layout(name)?;
+            match layout.file_range() {
+                Some(range) => self.bytes.read_into(range, buffer),
+                None => {
+                    *buffer = layout.bytes(&self.bytes)?.into_owned();
+                    Ok(())
+                }
+            }
+        };
+        read().map_err(|kind| Error::new(&self.source, kind))
+    }
+
+    fn layout(&self, name: &str) -> Read<&Layout> {
+        let index = self.index.by_name.get(name).ok_or_else(|| ErrorKind::NoSuchTensor(name.to_owned()))?;
+        Ok(&self.index.layouts[*index])
     }
 
     /// The network of a Caffe file: its layers and their parameters.
@@ -208,8 +190,8 @@ impl Checkpoint {
     pub fn folded(mut self) -> Result<Self> {
         if let Some(net) = self.caffe.as_ref().filter(|_| !self.folded) {
             let index = std::mem::take(&mut self.index);
-            self.index = formats::caffe::fold(index, net, self.bytes.as_slice())
-                .map_err(|kind| Error::new(&self.source, kind))?;
+            self.index =
+                formats::caffe::fold(index, net, &self.bytes).map_err(|kind| Error::new(&self.source, kind))?;
             self.folded = true;
         }
         Ok(self)

@@ -10,6 +10,7 @@ use crate::{
     layout::Layout,
     pickle::{Heap, Storage},
     resolve::Resolver,
+    source::Part,
     tensor::{Dtype, TensorInfo},
     wrapper::{Ignored, StateDict, Wrapper, common_prefix},
 };
@@ -36,19 +37,20 @@ impl Index {
     pub fn of_state_dict<'a>(
         state: StateDict<'a>,
         heap: &Heap<'a>,
-        file: &'a [u8],
+        pickle: Part<'a>,
+        file_len: usize,
         big_endian: bool,
         locate: impl FnMut(&Storage<'a>) -> Read<Range<usize>>,
     ) -> Read<Self> {
         let mut index =
             Self { wrapper: state.wrapper, ignored: state.ignored, versions: state.versions, ..Self::default() };
-        let mut resolver = Resolver::new(heap, file, locate, big_endian);
+        let mut resolver = Resolver::new(heap, pickle, locate, big_endian);
         let mut entries = Vec::with_capacity(state.entries.len());
         for (name, value) in state.entries {
             let (dtype, layout) = resolver.resolve(&name, value)?;
             entries.push((name, dtype, layout));
         }
-        index.fill(entries, file.len())?;
+        index.fill(entries, file_len)?;
         Ok(index)
     }
 

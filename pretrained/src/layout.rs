@@ -4,8 +4,9 @@ use std::{borrow::Cow, ops::Range};
 
 use crate::{
     error::{ErrorKind, Read},
-    formats::caffe::gather,
     pickle::latin1_bytes,
+    protobuf,
+    source::Source,
     tensor::numel,
 };
 
@@ -149,16 +150,6 @@ impl Layout {
         Some(start..start + len)
     }
 
-    /// The part of the file that the storage takes.
-    pub fn storage_range(&self) -> Option<Range<usize>> {
-        match &self.data {
-            Data::File(range) => Some(range.clone()),
-            Data::Latin1 { text, .. } => Some(text.clone()),
-            Data::Pieces { message, .. } => Some(message.clone()),
-            Data::Owned(_) | Data::Constant(_) => None,
-        }
-    }
-
     /// Whether elements follow each other in C order (steps of dimensions of size 1 do not matter).
     /// Asked only of tensors with elements.
     fn is_contiguous(&self) -> bool {
@@ -170,19 +161,21 @@ impl Layout {
         })
     }
 
-    /// The contiguous little-endian bytes, borrowed where the file has them as they are.
-    pub fn bytes<'a>(&'a self, file: &'a [u8]) -> Read<Cow<'a, [u8]>> {
+    /// The contiguous little-endian bytes, borrowed where memory has them as they are.
+    pub fn bytes<'a>(&'a self, file: &'a Source) -> Read<Cow<'a, [u8]>> {
         if let Some(range) = self.file_range() {
-            return Ok(Cow::Borrowed(&file[range]));
+            return file.read(range);
         }
         if self.elements == 0 {
             return Ok(Cow::Borrowed(&[]));
         }
         let storage = match &self.data {
-            Data::File(range) => Cow::Borrowed(&file[range.clone()]),
+            Data::File(range) => file.read(range.clone())?,
             Data::Owned(bytes) => Cow::Borrowed(&bytes[..]),
-            Data::Latin1 { text, len } => Cow::Owned(latin1(&file[text.clone()], *len)?),
-            Data::Pieces { message, field, len } => Cow::Owned(pieces(file, message, *field, *len)?),
+            Data::Latin1 { text, len } => Cow::Owned(latin1(&file.read(text.clone())?, *len)?),
+            Data::Pieces { message, field, len } => {
+                Cow::Owned(pieces(&file.read(message.clone())?, *field, self.size, *len)?)
+            }
             Data::Constant(value) => return Ok(Cow::Owned(float_bytes(*value, self.size).repeat(self.elements))),
         };
         let mut bytes = if self.is_contiguous() {
@@ -243,8 +236,8 @@ impl Layout {
     }
 }
 
-fn pieces(file: &[u8], message: &Range<usize>, field: u32, len: usize) -> Read<Vec<u8>> {
-    let bytes = gather(file, message.clone(), field)?;
+fn pieces(message: &[u8], field: u32, size: usize, len: usize) -> Read<Vec<u8>> {
+    let bytes = protobuf::numbers(message, field, size)?;
     if bytes.len() == len { Ok(bytes) } else { Err(ErrorKind::malformed("it changed while it was read")) }
 }
 

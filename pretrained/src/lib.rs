@@ -1,6 +1,6 @@
 //! Checkpoint files of detectors: PyTorch (legacy and zip), pickles of numpy arrays, safetensors, Caffe.
 //!
-//! [`Checkpoint::open`] tells the format by the content, maps the file and reads only its index. A
+//! [`Checkpoint::open`] recognises the format by the content and reads only the index. A
 //! file cannot run code, exhaust memory or bring the program down, whatever it says; one that cannot
 //! be read is refused with one sentence that says why.
 //!
@@ -11,22 +11,24 @@ pub mod catalogue;
 mod checkpoint;
 pub mod classes;
 mod error;
+mod format;
 mod formats;
 mod index;
 mod layout;
-mod map;
 pub mod models;
 pub mod naming;
 mod pickle;
+mod protobuf;
 mod resolve;
-mod sniff;
+mod source;
 mod summary;
 mod tensor;
 mod wrapper;
 mod write;
 
-pub use checkpoint::{Checkpoint, Format};
+pub use checkpoint::Checkpoint;
 pub use error::{Error, ErrorKind, Result};
+pub use format::Format;
 pub use formats::caffe::{CaffeConvolution, CaffeLayer, CaffeNet, CaffeNormalize, CaffeParams, CaffePriorBox};
 pub use tensor::{Dtype, TensorData, TensorInfo};
 pub use wrapper::{Ignored, Wrapper};

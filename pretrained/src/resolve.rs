@@ -6,13 +6,14 @@ use crate::{
     error::{ErrorKind, Read},
     layout::{Data, Layout, MAX_DIMS},
     pickle::{Array, Heap, Meaning, Storage, Tensor, Value},
+    source::Part,
     tensor::{Dtype, numel},
 };
 
 /// Resolves the tensors of one pickle.
 pub(crate) struct Resolver<'h, 'a, L> {
     heap: &'h Heap<'a>,
-    file: &'a [u8],
+    pickle: Part<'a>,
     /// Where a whole root storage is in the file, after checking its length.
     locate: L,
     /// Elements of typed storages are in reverse byte order.
@@ -22,9 +23,9 @@ pub(crate) struct Resolver<'h, 'a, L> {
 }
 
 impl<'h, 'a, L: FnMut(&Storage<'a>) -> Read<Range<usize>>> Resolver<'h, 'a, L> {
-    pub fn new(heap: &'h Heap<'a>, file: &'a [u8], locate: L, big_endian: bool) -> Self {
+    pub fn new(heap: &'h Heap<'a>, pickle: Part<'a>, locate: L, big_endian: bool) -> Self {
         let decoded: usize = heap.decoded.iter().map(Vec::len).sum();
-        Self { heap, file, locate, big_endian, copies_left: decoded.saturating_mul(2) }
+        Self { heap, pickle, locate, big_endian, copies_left: decoded.saturating_mul(2) }
     }
 
     /// The element type and layout of a tensor or numpy array.
@@ -91,14 +92,14 @@ impl<'h, 'a, L: FnMut(&Storage<'a>) -> Read<Range<usize>>> Resolver<'h, 'a, L> {
         let shape = sizes(heap, array.shape).map_err(|why| refuse(format!("has a shape {why}")))?;
         let (data, bytes) = match array.data {
             Value::Bytes(bytes) => {
-                let range = range_in(self.file, bytes);
+                let range = self.pickle.range_of(bytes);
                 (Data::File(range.ok_or_else(|| refuse("has no data".to_owned()))?), bytes.len())
             }
             Value::Latin1(text) => {
                 // Its characters are counted when they are read: each takes one or two bytes.
                 let len = numel(&shape).and_then(|n| n.checked_mul(dtype.size()));
                 let len = len.filter(|&n| n <= text.len() && text.len() - n <= n);
-                let range = len.zip(range_in(self.file, text));
+                let range = len.zip(self.pickle.range_of(text));
                 let (len, text) = range.ok_or_else(|| {
                     refuse(format!("has {} bytes of text as data, too many or few for {shape:?}", text.len()))
                 })?;
@@ -123,16 +124,6 @@ impl<'h, 'a, L: FnMut(&Storage<'a>) -> Read<Range<usize>>> Resolver<'h, 'a, L> {
         let layout = Layout::new(data, len, dtype.size(), shape, 0, strides, swap);
         Ok((dtype, layout.map_err(refuse)?))
     }
-}
-
-/// Where a slice of the file lies in it.
-pub(crate) fn range_in(file: &[u8], slice: &[u8]) -> Option<Range<usize>> {
-    if slice.is_empty() {
-        return Some(0..0);
-    }
-    let start = (slice.as_ptr() as usize).checked_sub(file.as_ptr() as usize)?;
-    let end = start.checked_add(slice.len())?;
-    (end <= file.len()).then_some(start..end)
 }
 
 /// The part of a root storage that a view of it covers.

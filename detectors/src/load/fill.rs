@@ -18,6 +18,7 @@ pub(super) fn fill(
     let keys = &whole.rebased(network.spec());
     let mut report = LoadReport::new(checkpoint.source(), network.spec(), keys.naming());
     let mut used = vec![false; checkpoint.tensors().len()];
+    let mut buffer = Vec::new();
     for parameter in network.parameters_mut() {
         let Some(index) = keys.index(&parameter.name) else {
             let allowed = options.allow.iter().any(|pattern| matches(pattern, &parameter.name));
@@ -38,10 +39,8 @@ pub(super) fn fill(
             file: checkpoint.source().to_owned(),
             reason: format!("{} is {}, which no network computes with", info.name, info.dtype.name()),
         })?;
-        let bytes = checkpoint.bytes(&info.name)?;
-        vovdet_native::copy_from_bytes(&mut parameter.tensor, &bytes, kind)?;
-        drop(bytes);
-        checkpoint.release(&info.name);
+        checkpoint.read_into(&info.name, &mut buffer)?;
+        vovdet_native::copy_from_bytes(&mut parameter.tensor, &buffer, kind)?;
         report.applied += 1;
     }
     report.add_rest(checkpoint, whole, keys, &used);

@@ -25,7 +25,7 @@ pub use network::Network;
 
 use crate::Checkpoint;
 use crate::catalogue::{Entry, FileFormat};
-use crate::sniff::is_web_page;
+use crate::format::is_web_page;
 use partial::Partial;
 use pins::{Pin, State};
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use super::network::Network;
 use super::partial::{Known, Partial};
 use super::{Event, url};
 use crate::catalogue::Entry;
-use crate::sniff::is_web_page;
+use crate::format::is_web_page;
 use std::io::{self, Read};
 use std::thread;
 use ureq::http::{HeaderMap, Response, StatusCode, header};

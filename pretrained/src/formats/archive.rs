@@ -1,12 +1,38 @@
 //! The table of contents of a zip archive. Entries are used where they lie in the file, so only
 //! stored ones are of use; nothing is ever unpacked or written.
+//!
+//! Read by hand and not by the `zip` crate, which reads the header of every entry when it opens an archive and keeps
+//! them all: torch.save writes one entry a tensor, and most are never asked for.
 
-use std::{collections::HashMap, ops::Range};
+use std::{borrow::Cow, collections::HashMap, ops::Range};
 
-use crate::error::{ErrorKind, Read};
+use crate::{
+    error::{ErrorKind, Read},
+    source::Source,
+};
 
 /// Entries that are looked at. A checkpoint has one per storage.
 const MAX_ENTRIES: usize = 1_000_000;
+
+/// The longest table of contents that is read: that of a million entries.
+const MAX_TABLE: usize = 256 << 20;
+
+/// The table of contents of an archive (its central directory), as it is written.
+pub(crate) struct Table {
+    bytes: Vec<u8>,
+    /// How many entries it should have.
+    count: u64,
+}
+
+/// Reads the table at the end of the file.
+pub(crate) fn table(file: &Source) -> Read<Table> {
+    let (range, count) = directory(file)?;
+    if range.len() > MAX_TABLE {
+        let what = format!("it is a zip archive with a table of contents of more than {} MB", MAX_TABLE >> 20);
+        return Err(ErrorKind::Limit(what));
+    }
+    Ok(Table { bytes: file.read(range)?.into_owned(), count })
+}
 
 /// An entry of the central directory.
 #[derive(Clone, Copy, Debug)]
@@ -20,17 +46,16 @@ struct Entry {
 
 /// A zip archive.
 pub(crate) struct Archive<'a> {
-    file: &'a [u8],
+    file: &'a Source,
     entries: HashMap<&'a [u8], Entry>,
     /// In the order of the directory.
     names: Vec<&'a [u8]>,
 }
 
 impl<'a> Archive<'a> {
-    /// Reads the central directory at the end of the file.
-    pub fn open(file: &'a [u8]) -> Read<Self> {
-        let (directory, count) = directory(file)?;
-        let mut rest = file.get(directory).ok_or_else(damaged)?;
+    /// Reads the entries of the table.
+    pub fn new(file: &'a Source, table: &'a Table) -> Read<Self> {
+        let mut rest = &table.bytes[..];
         let mut entries = HashMap::new();
         let mut names = Vec::new();
         while let Some(record) = rest.strip_prefix(b"PK\x01\x02") {
@@ -60,8 +85,8 @@ impl<'a> Archive<'a> {
             let end = 42 + name_len + extra_len + comment_len;
             rest = record.get(end..).ok_or_else(damaged)?;
         }
-        if names.len() as u64 != count {
-            let what = format!("it is a zip archive that lists {} of {count} entries", names.len());
+        if names.len() as u64 != table.count {
+            let what = format!("it is a zip archive that lists {} of {} entries", names.len(), table.count);
             return Err(ErrorKind::Malformed(what));
         }
         Ok(Self { file, entries, names })
@@ -89,8 +114,10 @@ impl<'a> Archive<'a> {
             let name = String::from_utf8_lossy(name);
             ErrorKind::truncated(format!("its entry {name:?} reaches beyond the end"))
         };
-        let header = usize::try_from(entry.header).ok().and_then(|at| self.file.get(at..));
-        let local = header.ok_or_else(short)?.strip_prefix(b"PK\x03\x04").ok_or_else(damaged)?;
+        let left = (self.file.len() as u64).checked_sub(entry.header).ok_or_else(short)?;
+        let header = entry.header as usize;
+        let local = self.file.read(header..header + left.min(30) as usize)?;
+        let local = local.strip_prefix(b"PK\x03\x04").ok_or_else(damaged)?;
         let skip = 30 + u64::from(u16_at(local, 22)?) + u64::from(u16_at(local, 24)?);
         let start = entry.header + skip;
         let end = start.checked_add(entry.size).ok_or_else(short)?;
@@ -102,11 +129,11 @@ impl<'a> Archive<'a> {
 }
 
 /// Where the central directory is, and how many entries it has.
-fn directory(file: &[u8]) -> Read<(Range<usize>, u64)> {
+fn directory(file: &Source) -> Read<(Range<usize>, u64)> {
     let lost = || ErrorKind::truncated("it is a zip archive without the table at its end");
     // The record is 22 bytes and a comment of at most 65,535.
     let from = file.len().saturating_sub(22 + 65_535);
-    let tail = &file[from..];
+    let tail = &file.read(from..file.len())?[..];
     let fits = |at: &usize| {
         tail[*at..].starts_with(b"PK\x05\x06")
             && u16_at(tail, at + 20).is_ok_and(|comment| at + 22 + usize::from(comment) <= tail.len())
@@ -115,11 +142,18 @@ fn directory(file: &[u8]) -> Read<(Range<usize>, u64)> {
     let (mut count, mut size, mut offset) =
         (u64::from(u16_at(tail, at + 10)?), u64::from(u32_at(tail, at + 12)?), u64::from(u32_at(tail, at + 16)?));
     // Sizes beyond 32 bits are in a second record, which a locator just before this one points to.
-    let locator = (from + at).checked_sub(20).and_then(|start| file.get(start..start + 20));
-    if let Some(locator) = locator.filter(|locator| locator.starts_with(b"PK\x06\x07")) {
-        let wide = usize::try_from(u64_at(locator, 8)?).ok().and_then(|start| file.get(start..));
-        let wide = wide.filter(|wide| wide.starts_with(b"PK\x06\x06")).ok_or_else(damaged)?;
-        (count, size, offset) = (u64_at(wide, 32)?, u64_at(wide, 40)?, u64_at(wide, 48)?);
+    let locator = match (from + at).checked_sub(20) {
+        Some(start) => file.read(start..start + 20)?,
+        None => Cow::Borrowed(&[][..]),
+    };
+    if locator.starts_with(b"PK\x06\x07") {
+        let start = usize::try_from(u64_at(&locator, 8)?)
+            .ok()
+            .filter(|start| file.len().checked_sub(56).is_some_and(|last| *start <= last));
+        let start = start.ok_or_else(damaged)?;
+        let wide = file.read(start..start + 56)?;
+        let wide = wide.strip_prefix(b"PK\x06\x06").ok_or_else(damaged)?;
+        (count, size, offset) = (u64_at(wide, 28)?, u64_at(wide, 36)?, u64_at(wide, 44)?);
     }
     let start = usize::try_from(offset).ok();
     let end = offset.checked_add(size).and_then(|end| usize::try_from(end).ok());

@@ -9,6 +9,7 @@ use crate::{
     error::{ErrorKind, Read},
     index::Index,
     layout::{Data, Layout},
+    source::Source,
     tensor::Dtype,
 };
 
@@ -16,9 +17,9 @@ use crate::{
 const MAX_HEADER: usize = 32 << 20;
 
 /// Reads the index.
-pub(crate) fn index(file: &[u8]) -> Read<Index> {
-    let (header, data) = split(file)?;
-    let header: Header = serde_json::from_slice(header)
+pub(crate) fn index(file: &Source) -> Read<Index> {
+    let data = data_start(file)?;
+    let header: Header = serde_json::from_slice(&file.read(8..data)?)
         .map_err(|error| ErrorKind::malformed(format!("its header is wrong: {error}")))?;
     let Header { metadata, mut tensors } = header;
     tensors.sort_by_key(|(_, info)| info.data_offsets);
@@ -54,16 +55,19 @@ pub(crate) fn index(file: &[u8]) -> Read<Index> {
     Ok(index)
 }
 
-/// The header, and where the data begin.
-fn split(file: &[u8]) -> Read<(&[u8], usize)> {
+/// Where the header ends and the data begin.
+fn data_start(file: &Source) -> Read<usize> {
     let short = || ErrorKind::truncated("it ends inside its header");
-    let len = u64::from_le_bytes(*file.first_chunk().ok_or_else(short)?);
+    if file.len() < 8 {
+        return Err(short());
+    }
+    let len = u64::from_le_bytes(*file.read(0..8)?.first_chunk().ok_or_else(short)?);
     if len > MAX_HEADER as u64 {
         let what = format!("its header has {len} bytes (at most {MAX_HEADER} are read)");
         return Err(ErrorKind::Limit(what));
     }
     let end = 8 + len as usize;
-    Ok((file.get(8..end).ok_or_else(short)?, end))
+    if end <= file.len() { Ok(end) } else { Err(short()) }
 }
 
 fn dtype(dtype: SafeDtype) -> Option<Dtype> {

@@ -1,16 +1,21 @@
 //! The zip files of PyTorch since 1.6 (spec: checkpoints §3).
 
-use super::archive::Archive;
+use super::archive::{self, Archive};
 use crate::{
     error::{ErrorKind, Read},
     index::Index,
     pickle::{Persistent, Storage, run},
+    source::Source,
     wrapper,
 };
 
+/// Bytes of `data.pkl` that are read at first: those of 200,000 tensors.
+const FIRST: usize = 64 << 20;
+
 /// Reads the index.
-pub(crate) fn index(file: &[u8], at: Option<&[&str]>) -> Read<Index> {
-    let archive = Archive::open(file)?;
+pub(crate) fn index(source: &Source, at: Option<&[&str]>) -> Read<Index> {
+    let table = archive::table(source)?;
+    let archive = Archive::new(source, &table)?;
     let root = root(&archive)?;
     let record = |name: &str| {
         let name = [root, b"/", name.as_bytes()].concat();
@@ -19,15 +24,15 @@ pub(crate) fn index(file: &[u8], at: Option<&[&str]>) -> Read<Index> {
     if record("constants.pkl")?.is_some() {
         return Err(ErrorKind::TorchScript);
     }
-    let big_endian = match record("byteorder")?.map(|range| &file[range]) {
-        None | Some(b"little") => false,
-        Some(b"big") => true,
-        Some(_) => return Err(ErrorKind::malformed("its byte order is neither little nor big")),
+    let big_endian = match record("byteorder")? {
+        None => false,
+        Some(range) => match &source.read(range.start..range.end.min(range.start + 8))?[..] {
+            b"little" => false,
+            b"big" => true,
+            _ => return Err(ErrorKind::malformed("its byte order is not \"little\" or \"big\"")),
+        },
     };
-    let pickle = record("data.pkl")?.map(|range| &file[range]).unwrap_or_default();
-    let pickle = run(pickle, 0, Persistent::Torch)?;
-    let state = wrapper::find(&pickle.heap, pickle.value, false, at)?;
-    Index::of_state_dict(state, &pickle.heap, file, big_endian, |storage: &Storage<'_>| {
+    let locate = |storage: &Storage<'_>| {
         let Some(range) = record(&format!("data/{}", storage.key))? else {
             let what = format!("the data of its storage {:?} are missing", storage.key);
             return Err(ErrorKind::Malformed(what));
@@ -41,6 +46,14 @@ pub(crate) fn index(file: &[u8], at: Option<&[&str]>) -> Read<Index> {
             )));
         }
         Ok(range)
+    };
+    source.parse(record("data.pkl")?.unwrap_or_default(), FIRST, |part| {
+        let pickle = run(part.bytes, 0, Persistent::Torch)?;
+        let read = || {
+            let state = wrapper::find(&pickle.heap, pickle.value, false, at)?;
+            Index::of_state_dict(state, &pickle.heap, part, source.len(), big_endian, locate)
+        };
+        Ok(read())
     })
 }
 

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::wire::{Fields, Value};
 use crate::{
     error::Read,
     layout::{Data, Layout},
+    protobuf::{Fields, Value},
     tensor::Dtype,
 };
 
@@ -153,21 +153,4 @@ impl Blob {
         let data = numbers.data(message, field);
         Ok((dtype, Layout::new(data, values, dtype.size(), shape, 0, strides, false)?))
     }
-}
-
-/// The numbers of a blob whose data are in several pieces, or written one by one.
-pub(crate) fn gather(file: &[u8], message: Range<usize>, field: u32) -> Read<Vec<u8>> {
-    // Packed or not, no number is shorter in the message than by itself.
-    let mut bytes = Vec::with_capacity(message.len());
-    let mut fields = Fields::of(file, message);
-    while let Some(found) = fields.next()? {
-        match found.value {
-            _ if found.number != field => {}
-            Value::Len(range) => bytes.extend_from_slice(&file[range]),
-            Value::Fixed32(value) if field == DATA => bytes.extend(value),
-            Value::Fixed64(value) if field == DOUBLE_DATA => bytes.extend(value),
-            _ => {}
-        }
-    }
-    Ok(bytes)
 }

@@ -7,6 +7,7 @@ use crate::{
     error::{ErrorKind, Read},
     index::Index,
     layout::Layout,
+    source::Source,
     tensor::Dtype,
 };
 
@@ -21,7 +22,7 @@ struct Blobs<'n> {
 }
 
 /// Folds the index of a file; `index` must be the one that came with `net`.
-pub(crate) fn fold(index: Index, net: &CaffeNet, file: &[u8]) -> Read<Index> {
+pub(crate) fn fold(index: Index, net: &CaffeNet, file: &Source) -> Read<Index> {
     let dtypes = index.tensors.iter().map(|info| info.dtype);
     let blobs = dtypes.zip(index.layouts).map(Some).collect();
     let starts = net.layers.iter().scan(0, |at, layer| {
@@ -156,7 +157,7 @@ impl Blobs<'_> {
         &mut self,
         i: usize,
         scale: Option<usize>,
-        file: &[u8],
+        file: &Source,
         folded: &mut Vec<(String, Tensor)>,
     ) -> Read<()> {
         if self.layer(i).blobs != 3 {
@@ -206,7 +207,7 @@ impl Blobs<'_> {
 }
 
 /// The only number of a blob.
-fn number((dtype, layout): &Tensor, file: &[u8]) -> Read<f64> {
+fn number((dtype, layout): &Tensor, file: &Source) -> Read<f64> {
     let bytes = layout.bytes(file)?;
     let number = match dtype {
         Dtype::F64 => bytes.first_chunk().map(|bytes| f64::from_le_bytes(*bytes)),

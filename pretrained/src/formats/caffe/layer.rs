@@ -4,11 +4,11 @@
 
 use std::ops::Range;
 
-use super::{
-    net::{CaffeConvolution, CaffeLayer, CaffeNormalize, CaffeParams, CaffePriorBox},
-    wire::{Field, Fields, Value},
+use super::net::{CaffeConvolution, CaffeLayer, CaffeNormalize, CaffeParams, CaffePriorBox};
+use crate::{
+    error::{ErrorKind, Read},
+    protobuf::{Field, Fields, Value},
 };
-use crate::error::{ErrorKind, Read};
 
 /// The longest name of a layer or blob.
 const MAX_NAME: usize = 1000;

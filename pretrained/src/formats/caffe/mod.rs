@@ -4,18 +4,17 @@ mod blob;
 mod fold;
 mod layer;
 mod net;
-mod wire;
 
-pub(crate) use blob::gather;
 pub(crate) use fold::fold;
 pub use net::{CaffeConvolution, CaffeLayer, CaffeNet, CaffeNormalize, CaffeParams, CaffePriorBox};
 
 use layer::Form;
-use wire::{Field, Fields, Value};
 
 use crate::{
     error::{ErrorKind, Read},
     index::Index,
+    protobuf::{Field, Fields, Value},
+    source::Source,
 };
 
 /// `NetParameter.name`, `.layers` and `.layer`.
@@ -30,17 +29,20 @@ const MAX_LAYERS: usize = 100_000;
 const MAX_BLOBS: usize = 100_000;
 const MAX_NAME_BYTES: usize = 32 << 20;
 
-/// Whether a file begins like a network: with fields of one, a layer among the first of them.
-pub(crate) fn is_net(file: &[u8]) -> bool {
+/// The longest file that is read: protocol buffers end there (Caffe: `kProtoReadBytesLimit`, `INT_MAX`).
+const MAX_FILE: usize = i32::MAX as usize;
+
+/// Whether a file of `file_len` bytes begins like a network: with fields of one, a layer among the first of them.
+pub(crate) fn is_net(start: &[u8], file_len: usize) -> bool {
     const FIRST: usize = 32;
-    let mut fields = Fields::of_file(file);
+    let mut fields = Fields::of_start(start, file_len);
     let mut named = false;
     for _ in 0..FIRST {
         let at = fields.position();
         match fields.next() {
             Ok(Some(Field { number: NAME, value: Value::Len(name) })) => {
                 // Other messages may begin with a message of theirs.
-                if file[name.clone()].iter().any(|&byte| byte < b' ') {
+                if start.get(name.clone()).is_none_or(|name| name.iter().any(|&byte| byte < b' ')) {
                     return false;
                 }
                 named |= !name.is_empty();
@@ -49,14 +51,18 @@ pub(crate) fn is_net(file: &[u8]) -> bool {
             Ok(Some(_)) => {}
             Ok(None) => return false,
             // Cut or broken just here: the reader says how.
-            Err(_) => return named || file[at..].starts_with(LAYERS_TAG),
+            Err(_) => return named || start.get(at..).is_some_and(|rest| rest.starts_with(LAYERS_TAG)),
         }
     }
     false
 }
 
 /// Reads the index.
-pub(crate) fn index(file: &[u8]) -> Read<(Index, CaffeNet)> {
+pub(crate) fn index(source: &Source) -> Read<(Index, CaffeNet)> {
+    if source.len() > MAX_FILE {
+        return Err(ErrorKind::Limit(format!("it is a Caffe model of more than {} GB", (MAX_FILE + 1) >> 30)));
+    }
+    let file = &source.read(0..source.len())?[..];
     let mut net = CaffeNet { name: String::new(), layers: Vec::new() };
     let mut form = None;
     let mut entries = Vec::new();

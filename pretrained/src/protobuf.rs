@@ -1,5 +1,7 @@
-//! The wire format of protocol buffers: the fields of one message, in their order, where they lie in
-//! the file. Groups, which Caffe does not use, are skipped without recursion.
+//! The wire format of protocol buffers, which Caffe models are written in: the fields of one message, in their order,
+//! where they lie in the file. Groups, which Caffe does not use, are skipped without recursion.
+//!
+//! Read by hand and not by prost: a generated reader copies every blob into memory and has no limits.
 
 use std::ops::Range;
 
@@ -9,13 +11,13 @@ use crate::error::{ErrorKind, Read};
 const MAX_GROUPS: usize = 100;
 
 /// A field of a message.
-pub(super) struct Field {
+pub(crate) struct Field {
     pub number: u32,
     pub value: Value,
 }
 
 /// The value of a field, by its wire type.
-pub(super) enum Value {
+pub(crate) enum Value {
     Varint(u64),
     Fixed32([u8; 4]),
     Fixed64([u8; 8]),
@@ -24,7 +26,7 @@ pub(super) enum Value {
 }
 
 /// Reads the fields of a message.
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     file: &'a [u8],
     at: usize,
     end: usize,
@@ -35,7 +37,12 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The fields of the message that is the whole file.
     pub fn of_file(file: &'a [u8]) -> Self {
-        Self { file, at: 0, end: file.len(), whole: true }
+        Self::of_start(file, file.len())
+    }
+
+    /// The fields of the message that is a file of `file_len` bytes, as far as its first bytes go.
+    pub fn of_start(start: &'a [u8], file_len: usize) -> Self {
+        Self { file: start, at: 0, end: file_len, whole: true }
     }
 
     /// The fields of a message inside the file.
@@ -121,10 +128,8 @@ impl<'a> Fields<'a> {
         let start = self.at;
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
-            if self.at == self.end {
-                return Err(self.beyond(start));
-            }
-            let byte = self.file[self.at];
+            let byte = self.file.get(..self.end.min(self.file.len())).and_then(|file| file.get(self.at));
+            let Some(&byte) = byte else { return Err(self.beyond(start)) };
             self.at += 1;
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
@@ -135,7 +140,8 @@ impl<'a> Fields<'a> {
     }
 
     fn fixed<const N: usize>(&mut self, start: usize) -> Read<[u8; N]> {
-        let bytes = self.file[self.at..self.end].first_chunk().ok_or_else(|| self.beyond(start))?;
+        let bytes =
+            self.file.get(self.at..self.end).and_then(|rest| rest.first_chunk()).ok_or_else(|| self.beyond(start))?;
         self.at += N;
         Ok(*bytes)
     }
@@ -150,4 +156,22 @@ impl<'a> Fields<'a> {
 
 fn broken(at: usize, what: &str) -> ErrorKind {
     ErrorKind::malformed(format!("it is a Caffe model in which {what} (at byte {at})"))
+}
+
+/// The bytes of a repeated number of `size` bytes (4 or 8) in a message, which may be in several pieces or written one by
+/// one.
+pub(crate) fn numbers(message: &[u8], field: u32, size: usize) -> Read<Vec<u8>> {
+    // Packed or not, no number is shorter in the message than by itself.
+    let mut bytes = Vec::with_capacity(message.len());
+    let mut fields = Fields::of(message, 0..message.len());
+    while let Some(Field { number, value }) = fields.next()? {
+        match value {
+            _ if number != field => {}
+            Value::Len(range) => bytes.extend_from_slice(&message[range]),
+            Value::Fixed32(value) if size == 4 => bytes.extend(value),
+            Value::Fixed64(value) if size == 8 => bytes.extend(value),
+            _ => {}
+        }
+    }
+    Ok(bytes)
 }
