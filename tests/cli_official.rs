@@ -76,7 +76,9 @@ fn every_model_of_the_catalogue_is_one_of_ours() {
 fn list_filters_and_shows_figures() {
     let bench = Bench::new();
     let text = bench.run(["weights", "list"]).out;
-    assert_eq!(text.lines().count(), catalogue::entries().len() + 1);
+    assert_eq!(text.lines().count(), 1 + models::names().count() + catalogue::entries().len());
+    assert!(text.lines().any(|line| line.starts_with(MODEL) && line.contains("built in")), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let text = bench.run(["weights", "list", "VOVNET39", "mask_rcnn"]).out;
     let line = text.lines().find(|line| line.starts_with(VOVNET)).unwrap();
     assert!(line.contains(" *") && line.contains("detector") && line.contains("box 41.0 mask 36.7"), "{line}");
@@ -86,6 +88,18 @@ fn list_filters_and_shows_figures() {
     let entry = lines.iter().find(|line| line["name"] == "mask_rcnn_resnet50_fpn@torchvision").unwrap();
     assert_eq!(entry["url"], "https://download.pytorch.org/models/maskrcnn_resnet50_fpn_coco-bf2d0c1e.pth");
     assert_eq!((&entry["accuracy"]["mask_ap"], &entry["cached"]), (&json!(34.6), &Value::Null));
+    let rows = |arguments: &[&str]| {
+        let ran = bench.run([&["weights", "list"], arguments].concat());
+        ran.out.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let best = rows(&["--kind", "detector", "--sort", "ap", "--min-ap", "43"]);
+    assert!(best.iter().all(|row| row.contains(" detector ")), "{best:?}");
+    let box_ap = |row: &String| row.split(" box ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<f64>().ok());
+    let aps: Vec<f64> = best.iter().filter_map(box_ap).collect();
+    assert!(aps.len() > 5 && aps.is_sorted_by(|a, b| a >= b) && aps.iter().all(|ap| *ap >= 43.0), "{best:?}");
+    assert!(rows(&["--wide", "vovnet39"]).iter().any(|row| row.contains("COCO 2014 minival")));
+    let ran = bench.run(["weights", "list", "--cached"]);
+    assert!(ran.code == 0 && ran.out.is_empty() && ran.err.contains("no official weights are in the cache"), "{}", ran.err);
     let ran = bench.run(["weights", "list", "nosuchnet"]);
     assert!(ran.code == 0 && ran.out.is_empty() && ran.err.contains("weights list"), "{}", ran.err);
     assert!(bench.asked().is_empty());
@@ -125,18 +139,39 @@ fn one_bad_name_does_not_stop_the_others() {
 
 #[test]
 fn a_file_can_be_handed_over_and_changed_on_purpose() {
+    let (name, place) = ("ese_vovnet19b_dw@timm.ra_in1k", "ese_vovnet19b_dw.ra_in1k.safetensors");
+    let bench = Bench::new();
+    let file = bench.cache.path().join("from.safetensors");
+    let from = file.to_str().unwrap();
+    fs::write(&file, classifier("ese_vovnet19b_dw")).unwrap();
+    let ran = bench.run(["weights", "fetch", name, "--offline", "--from", from]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    // Other numbers in the same tensors.
+    let mut other = fs::read(&file).unwrap();
+    *other.last_mut().unwrap() ^= 1;
+    fs::write(&file, other).unwrap();
+    let ran = bench.run(["weights", "fetch", name, "--from", from]);
+    ran.fails_with(2, &[name, "first fetched", "--repin"]);
+    assert_eq!(bench.run(["weights", "fetch", name, "--from", from, "--repin"]).code, 0);
+    assert_eq!(fs::read(bench.cache.path().join(place)).unwrap(), fs::read(&file).unwrap());
+    let ran = bench.run(["weights", "remove", name]);
+    assert!(ran.code == 0 && ran.out.trim().ends_with(place), "{} {}", ran.out, ran.err);
+    let ran = bench.run(["weights", "remove", name]);
+    assert!(ran.code == 0 && ran.out.is_empty() && ran.err.contains("not in the cache"), "{}", ran.err);
+    assert!(bench.asked().is_empty());
+}
+
+#[test]
+fn a_file_of_another_model_is_not_taken() {
     let bench = Bench::new();
     let file = bench.cache.path().join("from.safetensors");
     fs::write(&file, models::find(MODEL).unwrap()).unwrap();
-    let from = file.to_str().unwrap();
-    let ran = bench.run(["weights", "fetch", VOVNET, "--offline", "--from", from]);
-    assert_eq!(ran.code, 0, "{}", ran.err);
+    let ran = bench.run(["weights", "fetch", VOVNET, "--from", file.to_str().unwrap()]);
+    ran.fails_with(2, &[VOVNET, "not mask_rcnn_vovnet39_fpn", "nothing was kept"]);
+    assert!(bench.run(["weights", "list", "--cached"]).out.is_empty());
     small(&file);
-    let ran = bench.run(["weights", "fetch", VOVNET, "--from", from]);
-    ran.fails_with(2, &[VOVNET, "first fetched", "--repin"]);
-    assert_eq!(bench.run(["weights", "fetch", VOVNET, "--from", from, "--repin"]).code, 0);
-    assert_eq!(fs::read(bench.cache.path().join(VOVNET_FILE)).unwrap(), fs::read(&file).unwrap());
-    assert!(bench.asked().is_empty());
+    let ran = bench.run(["weights", "fetch", VOVNET, "--from", file.to_str().unwrap()]);
+    ran.fails_with(2, &["does not fit mask_rcnn_vovnet39_fpn", "parameters are missing"]);
 }
 
 #[test]

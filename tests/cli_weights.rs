@@ -36,14 +36,20 @@ fn inspect_lists_what_is_there() {
     assert!(tensors.contains(&json!({"name": "a.weight", "dtype": "float32", "shape": [3], "bytes": 12})));
     assert!(tensors.contains(&json!({"name": "a.steps", "dtype": "int64", "shape": [], "bytes": 8})));
     assert_eq!(found["fits"], json!([]));
-    let text = weights(&["inspect", path]).out;
-    assert!(text.contains("a.weight") && text.contains("[3]") && text.contains("no known model"), "{text}");
+    for all in [&["inspect", path][..], &["inspect", path, "--all"]] {
+        let text = weights(all).out;
+        assert!(text.contains("a.weight") && text.contains("[3]") && text.contains("no known model"), "{text}");
+    }
 }
 
 #[test]
 fn the_built_in_model_is_inspected_and_fits_itself() {
     let text = weights(&["inspect", MODEL]).out;
     assert!(text.contains(MODEL) && text.contains("backbone.body"), "{text}");
+    // The summary is what stays on the screen.
+    assert!(text.lines().count() < 40, "{text}");
+    assert_eq!(text.lines().last().unwrap().trim_start_matches("use").trim(), format!("vovdet detect IMAGES --model {MODEL}"));
+    assert!(weights(&["inspect", MODEL, "--all"]).out.lines().count() > 200);
     let ran = weights(&["check", MODEL]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.out.contains(MODEL), "{}", ran.out);

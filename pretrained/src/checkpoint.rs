@@ -8,6 +8,7 @@ use crate::{
     formats::{self, caffe::CaffeNet},
     index::Index,
     layout::Layout,
+    printable::printable,
     source::Source,
     tensor::TensorInfo,
     wrapper::{Ignored, Wrapper},
@@ -74,6 +75,7 @@ impl Checkpoint {
     }
 
     fn index(source: String, bytes: Source, at: Option<&[&str]>) -> Result<Self> {
+        let _span = tracing::info_span!("open", file = %printable(&source)).entered();
         let read = || -> Read<(Format, Index, Option<CaffeNet>)> {
             let format = Format::detect(&bytes.read(0..bytes.len().min(START))?, bytes.len())?;
             let index = match format {
@@ -89,6 +91,10 @@ impl Checkpoint {
             Ok((format, index, None))
         };
         let (format, index, caffe) = read().map_err(|kind| Error::new(&source, kind))?;
+        tracing::debug!(%format, bytes = bytes.len(), tensors = index.tensors.len(), "indexed");
+        for note in &index.wrapper.notes {
+            tracing::info!("{note}");
+        }
         Ok(Self { source, bytes, format, index, caffe, folded: false })
     }
 
@@ -136,6 +142,7 @@ impl Checkpoint {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn bytes(&self, name: &str) -> Result<Cow<'_, [u8]>> {
+        let _span = tracing::trace_span!("read", tensor = name).entered();
         self.layout(name).and_then(|layout| layout.bytes(&self.bytes)).map_err(|kind| Error::new(&self.source, kind))
     }
 
@@ -145,6 +152,7 @@ impl Checkpoint {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_into(&self, name: &str, buffer: &mut Vec<u8>) -> Result<()> {
+        let _span = tracing::trace_span!("read", tensor = name).entered();
         let mut read = || {
             let layout = self.layout(name)?;
             match layout.file_range() {

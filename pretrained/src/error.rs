@@ -1,12 +1,27 @@
 //! Why a file was refused: one clear sentence each, naming the file and what to do.
 
+use std::fmt::{self, Write};
+
+use crate::printable::Printable;
+
 /// A checkpoint that could not be read or written: the file and the reason.
-#[derive(Debug, thiserror::Error)]
-#[error("{file}: {kind}")]
+#[derive(Debug)]
 pub struct Error {
     file: String,
-    #[source]
     kind: Box<ErrorKind>,
+}
+
+impl fmt::Display for Error {
+    /// One line in which nothing of the file steers a terminal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Printable(f), "{}: {}", self.file, self.kind)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.kind)
+    }
 }
 
 impl Error {
@@ -64,6 +79,9 @@ pub enum ErrorKind {
         /// What to do instead.
         advice: &'static str,
     },
+    /// Text, of which this is the beginning.
+    #[error("is a text file ({0:?}), not a checkpoint; give the path of the weights themselves")]
+    Text(String),
     /// Nothing that is known.
     #[error(
         "is not a checkpoint in a known format (PyTorch, safetensors, pickle, Caffe): \

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use infer::MatcherType;
+
 use crate::{
     error::{ErrorKind, Read},
     formats::caffe,
@@ -35,21 +37,13 @@ impl fmt::Display for Format {
     }
 }
 
-/// Files of other kinds: offset and bytes of their mark, what they are, what to do.
-const FOREIGN: [(usize, &[u8], &str, &str); 13] = [
+/// Files of machine learning that are not read: offset and bytes of their mark, what they are, what to do. General
+/// kinds of files (pictures, archives, documents) are recognised by the crate infer, which does not know these.
+const FOREIGN: [(usize, &[u8], &str, &str); 4] = [
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras, or a .caffemodel.h5)", "convert it to .pth or safetensors"),
-    (0, b"\x1f\x8b", "compressed with gzip", "unpack it first (gunzip)"),
-    (0, b"BZh", "compressed with bzip2", "unpack it first (bunzip2)"),
-    (0, b"\xfd7zXZ\0", "compressed with xz", "unpack it first (unxz)"),
-    (0, b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it first (unzstd)"),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first"),
-    (0, b"Rar!", "a RAR archive", "unpack it first"),
     (0, b"\x93NUMPY", "a single numpy array (.npy)", "save a dictionary from names to tensors"),
     (4, b"TFL3", "a TensorFlow Lite model", "use the PyTorch weights"),
     (0, b"GGUF", "a GGUF file (language models)", "use the PyTorch or safetensors weights"),
-    (0, b"\x89PNG", "a picture", "give the path of a checkpoint"),
-    (0, b"\xff\xd8\xff", "a picture", "give the path of a checkpoint"),
-    (0, b"%PDF", "a PDF document", "give the path of a checkpoint"),
 ];
 
 impl Format {
@@ -106,6 +100,9 @@ impl Format {
         if caffe::is_net(bytes, file_len) {
             return Ok(Format::Caffe);
         }
+        if let Some(kind) = other_kind(bytes) {
+            return Err(kind);
+        }
         if bytes.len() < 16 {
             return Err(ErrorKind::truncated(format!("its length is {}", bytes.len())));
         }
@@ -117,4 +114,50 @@ impl Format {
 /// Whether these are the first bytes of a web page: no checkpoint begins with `<`.
 pub(crate) fn is_web_page(start: &[u8]) -> bool {
     start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start().first() == Some(&b'<')
+}
+
+/// What a file is that begins like no checkpoint: a picture, an archive, a text and so on.
+fn other_kind(start: &[u8]) -> Option<ErrorKind> {
+    let give = "give the path of a checkpoint";
+    if let Some(found) = infer::get(start) {
+        let (what, advice) = match (found.extension(), found.matcher_type()) {
+            ("gz", _) => ("compressed with gzip", "unpack it first (gunzip)"),
+            ("bz2", _) => ("compressed with bzip2", "unpack it first (bunzip2)"),
+            ("xz", _) => ("compressed with xz", "unpack it first (unxz)"),
+            ("zst", _) => ("compressed with zstd", "unpack it first (unzstd)"),
+            ("7z", _) => ("a 7z archive", "unpack it first"),
+            ("rar", _) => ("a RAR archive", "unpack it first"),
+            ("pdf", _) => ("a PDF document", give),
+            ("jpg", _) => ("a picture (JPEG)", give),
+            ("png", _) => ("a picture (PNG)", give),
+            (_, MatcherType::Image) => ("a picture", give),
+            (_, MatcherType::Video) => ("a video", give),
+            (_, MatcherType::Audio) => ("a sound file", give),
+            (_, MatcherType::Archive) => ("an archive or compressed", "unpack it first"),
+            (_, MatcherType::Book | MatcherType::Doc) => ("a document", give),
+            (_, MatcherType::Font) => ("a font", give),
+            (_, MatcherType::App) => ("a program", give),
+            _ => return text(start),
+        };
+        return Some(ErrorKind::Foreign { what, advice });
+    }
+    text(start)
+}
+
+/// That a file is text, with the beginning of it.
+fn text(start: &[u8]) -> Option<ErrorKind> {
+    const SHOWN: usize = 40;
+    // A character may be cut at the end of what was read.
+    let text = match str::from_utf8(start) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => str::from_utf8(&start[..error.valid_up_to()]).ok()?,
+        Err(_) => return None,
+    };
+    let readable = |c: char| !c.is_control() || c.is_whitespace();
+    if !text.chars().all(readable) {
+        return None;
+    }
+    let line = text.trim_start_matches('\u{feff}').trim().lines().next().unwrap_or_default();
+    let more = if line.chars().nth(SHOWN).is_some() { "…" } else { "" };
+    Some(ErrorKind::Text(line.chars().take(SHOWN).collect::<String>() + more))
 }

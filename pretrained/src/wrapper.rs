@@ -68,6 +68,10 @@ const MAX_DEPTH: usize = 16;
 
 /// Entries that are looked at, and bytes of names kept, in one file.
 const MAX_ENTRIES: usize = 1_000_000;
+
+/// Tensors of one state dict: some hundred bytes of pickle can name a million of them, by putting the same dictionaries
+/// into each other again and again. The largest published detectors have a few thousand.
+pub(crate) const MAX_TENSORS: usize = 100_000;
 const MAX_NAME_BYTES: usize = 64 << 20;
 
 /// Lines kept of what is not a tensor.
@@ -279,6 +283,9 @@ impl<'a> Flat<'_, 'a> {
                 if self.caffe2 && name.ends_with("_momentum") {
                     self.ignore(&name, "momentum of the training")?;
                     continue;
+                }
+                if self.entries.len() == MAX_TENSORS {
+                    return Err(ErrorKind::Limit(format!("it has more than {MAX_TENSORS} tensors")));
                 }
                 nested |= open.len() > 1;
                 self.entries.push((name, value));

@@ -240,3 +240,60 @@ fn the_length_of_a_safetensors_header_is_no_pickle() {
         assert_eq!(checkpoint.read("t").unwrap(), 1f32.to_le_bytes());
     }
 }
+
+/// Another program may shorten a file at any time: a sentence, not the end of the process.
+#[test]
+fn a_file_that_is_cut_while_it_is_open_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["ok_zip.pth", "ok_legacy.pth", "ok_d2_numpy2.pkl"] {
+        let path = folder.path().join(name);
+        std::fs::copy(fixture("synthetic").join(name), &path).unwrap();
+        let checkpoint = Checkpoint::open(&path).unwrap();
+        let largest = checkpoint.tensors().iter().max_by_key(|tensor| tensor.byte_len()).unwrap().name.clone();
+        checkpoint.read(&largest).unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(100).unwrap();
+        let error = checkpoint.read(&largest).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Truncated(_)), "{error}");
+        assert!(checkpoint.read_into(&largest, &mut Vec::new()).is_err());
+    }
+}
+
+/// Opening a pipe would wait for a writer that may never come.
+#[test]
+fn pipes_and_devices_are_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.pth");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [pipe.as_path(), Path::new("/dev/zero"), Path::new("/dev/null")] {
+        let error = Checkpoint::open(path).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::NotAFile), "{error}");
+    }
+}
+
+#[test]
+fn text_pictures_and_archives_are_called_what_they_are() {
+    for (bytes, words) in [
+        (&b"hello\n"[..], "is a text file (\"hello\")"),
+        (b"{\"detector\": \"mask_rcnn\"}", "is a text file"),
+        ("Gewichte für die Nacht\n".as_bytes(), "is a text file"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a picture (PNG)"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01", "a picture (JPEG)"),
+        (b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0", "a picture"),
+        (b"%PDF-1.7\n1 0 obj\n\xe2\xe3", "a PDF document"),
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", "gunzip"),
+        (b"\x01\x02\x03\x04\x05\x06", "its length is 6"),
+    ] {
+        let error = Checkpoint::from_bytes("file", bytes.to_vec()).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}\n  does not say {words:?}");
+    }
+}
+
+/// A terminal obeys what it is sent.
+#[test]
+fn names_of_files_and_tensors_cannot_steer_a_terminal() {
+    let header = br#"{"a\u001b[2J\u202e":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}"#;
+    let bytes = [&(header.len() as u64).to_le_bytes()[..], header, b"\0"].concat();
+    let error = Checkpoint::from_bytes("evil\x1b]0;x\x07.safetensors", bytes).unwrap_err().to_string();
+    assert!(error.contains("evil\\u{1b}]0;x\\u{7}.safetensors") && error.contains("float8") || error.contains("F8"));
+    assert!(!error.contains(|c: char| c.is_control() || c == '\u{202e}'), "{error:?}");
+}

@@ -271,3 +271,23 @@ fn safetensors_headers_cost_little() {
     deep.extend(b"[".repeat(10_000_000));
     open(deep);
 }
+
+/// Some hundred bytes of pickle name any number of tensors: dictionaries inside each other, the same one ten times in
+/// each. They are counted before they are kept.
+#[test]
+fn tensors_are_counted_before_they_are_kept() {
+    let depth = 6;
+    let bomb = |depth: u32| {
+        let dictionaries = |pickle: Pickle, level: u32| {
+            let entry = |pickle: Pickle, key: u32| pickle.text(&key.to_string()).get(level);
+            pickle.raw(b"}(").repeat(10, entry).raw(b"u").put(level + 1)
+        };
+        Pickle::new().raw(b"U\x01x").put(1000).array(1000, 1).put(0).repeat(depth, dictionaries).raw(b".")
+    };
+    // A level less is within the limit: a hundred thousand.
+    assert_eq!(bomb(depth - 1).open().map_err(|refusal| format!("{refusal:?}")).unwrap().tensors().len(), 100_000);
+    let bomb = bomb(depth);
+    assert!(bomb.0.len() < 1000, "{}", bomb.0.len());
+    let refusal = format!("{:?}", bomb.refused());
+    assert!(refusal.contains("100000 tensors"), "{refusal}");
+}

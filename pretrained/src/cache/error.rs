@@ -1,15 +1,28 @@
 //! Why weights could not be fetched or used: one clear sentence each, naming them and what to do.
 
+use crate::printable::Printable;
+use std::fmt::{self, Write};
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// Weights that could not be had: their name and the reason.
-#[derive(Debug, thiserror::Error)]
-#[error("{weights}: {fault}")]
+#[derive(Debug)]
 pub struct Error {
     weights: String,
-    #[source]
     fault: Box<Fault>,
+}
+
+impl fmt::Display for Error {
+    /// One line in which nothing of a server or a file steers a terminal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Printable(f), "{}: {}", self.weights, self.fault)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.fault)
+    }
 }
 
 impl Error {
@@ -42,8 +55,7 @@ pub enum Fault {
     },
     /// Not in the cache, and the network must not be used.
     #[error(
-        "is not in the cache ({}) and the network is off (--offline or VOVDET_OFFLINE); fetch it where there is a \
-         network, or hand over a file with `vovdet weights fetch NAME --from FILE`", .0.display()
+        "is not in the cache ({}) and the network is off; fetch it where there is a network, or hand over a file", .0.display()
     )]
     Offline(PathBuf),
     /// The cache folder, or a file in it, cannot be used.
@@ -67,12 +79,12 @@ pub enum Fault {
         missing: Option<u64>,
     },
     /// The file to be taken into the cache cannot be read.
-    #[error("cannot read {} ({error})", .path.display())]
+    #[error("cannot read {}: {why}", .path.display())]
     From {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
-        error: io::Error,
+        /// The rest of the sentence.
+        why: String,
     },
     /// No such host.
     #[error("there is no host {0}, or no network; check the connection, or name a mirror in VOVDET_WEIGHTS_MIRROR")]
@@ -104,7 +116,7 @@ pub enum Fault {
     /// A web page instead of the file.
     #[error(
         "{url} sent a web page instead of the file (the link needs a browser, has reached its limit for today, or is \
-         gone); open {published} in a browser, save the file and hand it over with `vovdet weights fetch NAME --from FILE`"
+         gone); open {published} in a browser, save the file and hand it over"
     )]
     WebPage {
         /// What was asked for.
@@ -149,7 +161,7 @@ pub enum Fault {
     /// Another content than the first time.
     #[error(
         "is not the file that was first fetched (SHA-256 {}… then, {}… now); nothing was kept. If its publisher replaced \
-         it on purpose, accept the new one with `vovdet weights fetch NAME --repin`", short(.pinned), short(.found)
+         it on purpose, accept the new one", short(.pinned), short(.found)
     )]
     Replaced {
         /// SHA-256 of the first.
@@ -173,6 +185,9 @@ pub enum Fault {
     /// Nothing that can be read as weights.
     #[error("what came {0}; nothing was kept")]
     Content(String),
+    /// Weights of another model.
+    #[error("{0}; nothing was kept")]
+    Misfit(String),
     /// An archive that is not unpacked.
     #[error("its archive {0}; nothing was kept")]
     Archive(String),

@@ -75,6 +75,9 @@ pub struct Fetch<'a> {
     pub repin: bool,
 }
 
+/// Whether a checkpoint is what its entry says that it is; why not, as a clause that begins with "it".
+pub type Fits<'a> = dyn Fn(&Checkpoint) -> std::result::Result<(), String> + 'a;
+
 /// The folder of fetched weights.
 #[derive(Debug, Clone)]
 pub struct Cache {
@@ -122,7 +125,8 @@ impl Cache {
     /// # Errors
     /// One [`Fault`] for each reason not to have them.
     pub fn weights(&self, entry: &Entry, network: &Network, progress: &mut dyn FnMut(Event)) -> Result<PathBuf> {
-        self.get(entry, network, Fetch::default(), false, progress).map_err(|fault| Error::new(&entry.name, fault))
+        self.get(entry, network, Fetch::default(), &|_| Ok(()), false, progress)
+            .map_err(|fault| Error::new(&entry.name, fault))
     }
 
     /// Fetches the weights of `entry`, or checks every byte of those that are in the cache.
@@ -136,7 +140,57 @@ impl Cache {
         fetch: Fetch,
         progress: &mut dyn FnMut(Event),
     ) -> Result<PathBuf> {
-        self.get(entry, network, fetch, true, progress).map_err(|fault| Error::new(&entry.name, fault))
+        self.fetch_fitting(entry, network, fetch, &|_| Ok(()), progress)
+    }
+
+    /// As [`fetch`](Self::fetch); a file that is handed over ([`Fetch::from`]) is kept only if it `fits`. What comes from
+    /// where it is published is not asked: publishers' files differ from their models in small ways.
+    ///
+    /// # Errors
+    /// As [`weights`](Self::weights), and [`Fault::Misfit`].
+    pub fn fetch_fitting(
+        &self,
+        entry: &Entry,
+        network: &Network,
+        fetch: Fetch,
+        fits: &Fits,
+        progress: &mut dyn FnMut(Event),
+    ) -> Result<PathBuf> {
+        self.get(entry, network, fetch, fits, true, progress).map_err(|fault| Error::new(&entry.name, fault))
+    }
+
+    /// Removes the weights of `entry` from the cache, with what is left of a transfer and what is remembered of them.
+    /// Tells what was removed: nothing if they were not there.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub fn remove(&self, entry: &Entry) -> Result<Vec<PathBuf>> {
+        self.forget(entry).map_err(|fault| Error::new(&entry.name, fault))
+    }
+
+    fn forget(&self, entry: &Entry) -> std::result::Result<Vec<PathBuf>, Fault> {
+        if !self.folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let partial = self.partial(entry);
+        fs::create_dir_all(self.partials()).map_err(|error| Fault::io(&self.partials(), None, error))?;
+        let _lock = files::lock(&partial.with_added_extension("lock"), || {
+            tracing::info!(weights = %entry.name, "another process fetches it; waiting");
+        })?;
+        let mut removed = Vec::new();
+        let (file, unpacked) = (self.folder.join(&entry.file), self.unpacked(entry));
+        match fs::remove_file(&file) {
+            Ok(()) => removed.push(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Fault::io(&file, None, error)),
+        }
+        if unpacked.exists() {
+            remove_folder(&unpacked)?;
+            removed.push(unpacked);
+        }
+        Partial::discard(&partial);
+        pins::forget(&self.folder, &self.partials(), &entry.file)?;
+        Ok(removed)
     }
 
     fn get(
@@ -144,9 +198,11 @@ impl Cache {
         entry: &Entry,
         network: &Network,
         fetch: Fetch,
+        fits: &Fits,
         every_byte: bool,
         progress: &mut dyn FnMut(Event),
     ) -> std::result::Result<PathBuf, Fault> {
+        let _span = tracing::info_span!("fetch", weights = %entry.name).entered();
         let anew = fetch.repin || fetch.from.is_some();
         if !anew && let Some(path) = self.present(entry)? {
             self.trust(entry, &path, every_byte)?;
@@ -165,11 +221,11 @@ impl Cache {
             return Ok(path);
         }
         match fetch.from {
-            Some(file) => copy(file, &partial)?,
+            Some(file) => files::copy(file, &partial)?,
             None => self.download(entry, network, &partial, progress)?,
         }
         progress(Event::Checking);
-        let installed = self.install(entry, &partial, fetch.repin);
+        let installed = self.install(entry, &partial, fetch, fits);
         if installed.is_err() {
             Partial::discard(&partial);
         }
@@ -206,31 +262,45 @@ impl Cache {
             return Ok(());
         }
         let sha256 = files::sha256(path)?;
+        // What is there without a pin was put there by hand.
+        let handed_over = pin.as_ref().is_none_or(|pin| pin.handed_over);
         match pin {
             Some(pin) if pin.sha256 != sha256 => {
                 return Err(Fault::Changed { path: path.to_path_buf(), pinned: pin.sha256, found: sha256 });
             }
             Some(pin) if pin.state == state => return Ok(()),
             Some(_) => {}
-            None => self.check(entry, path, &sha256)?,
+            None => self.check(entry, path, &sha256, &|_| Ok(()))?,
         }
-        let remembered = self.remember(entry, path, sha256);
+        let remembered = self.remember(entry, path, sha256, handed_over);
         // A folder that others share may be read-only: then the weights are hashed each time.
         match remembered {
             Err(Fault::Folder { error, .. })
                 if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) =>
             {
+                tracing::debug!(folder = %self.folder.display(), "the folder cannot be written to: weights are hashed each time");
                 Ok(())
             }
             other => other,
         }
     }
 
-    fn remember(&self, entry: &Entry, path: &Path, sha256: String) -> std::result::Result<(), Fault> {
+    fn remember(
+        &self,
+        entry: &Entry,
+        path: &Path,
+        sha256: String,
+        handed_over: bool,
+    ) -> std::result::Result<(), Fault> {
         let locks = self.partials();
         fs::create_dir_all(&locks).map_err(|error| Fault::io(&locks, None, error))?;
         let below = path.strip_prefix(&self.folder).unwrap_or(path).to_path_buf();
-        pins::remember(&self.folder, &locks, &entry.file, Pin { path: below, sha256, state: State::of(path)? })
+        pins::remember(
+            &self.folder,
+            &locks,
+            &entry.file,
+            Pin { path: below, sha256, handed_over, state: State::of(path)? },
+        )
     }
 
     fn download(
@@ -240,8 +310,11 @@ impl Cache {
         path: &Path,
         progress: &mut dyn FnMut(Event),
     ) -> std::result::Result<(), Fault> {
-        let mut partial = Partial::open(path, &network.url(entry))?;
-        let Err(fault) = transfer::transfer(entry, network, &mut partial, progress) else { return partial.finish() };
+        let url = network.url(entry);
+        let mut partial = Partial::open(path, &url::without_credentials(&url))?;
+        let Err(fault) = transfer::transfer(entry, network, &url, &mut partial, progress) else {
+            return partial.finish();
+        };
         // What cannot be resumed is not kept; on a full disk nothing is.
         if !partial.can_go_on() || matches!(fault, Fault::DiskFull { .. } | Fault::Length { .. }) {
             Partial::discard(path);
@@ -250,8 +323,13 @@ impl Cache {
     }
 
     /// Checks a whole file and moves it, or the model files that it is an archive of, to its place.
-    fn install(&self, entry: &Entry, file: &Path, repin: bool) -> std::result::Result<PathBuf, Fault> {
-        let pinned = pins::read(&self.folder)?.remove(&entry.file).filter(|_| !repin);
+    fn install(&self, entry: &Entry, file: &Path, fetch: Fetch, fits: &Fits) -> std::result::Result<PathBuf, Fault> {
+        // A file that was handed over and deleted again binds nobody.
+        let binds = |pin: &Pin| !fetch.repin && (!pin.handed_over || self.folder.join(&pin.path).exists());
+        let pinned = pins::read(&self.folder)?.remove(&entry.file).filter(binds);
+        let handed_over = fetch.from.is_some();
+        let anything: &Fits = &|_| Ok(());
+        let fits = if handed_over { fits } else { anything };
         let same = |sha256: &str| match pinned {
             Some(pin) if pin.sha256 != sha256 => Err(Fault::Replaced { pinned: pin.sha256, found: sha256.to_owned() }),
             _ => Ok(()),
@@ -259,24 +337,24 @@ impl Cache {
         let archive = if entry.format == FileFormat::Caffe { unpack::kind(file)? } else { None };
         let Some(kind) = archive else {
             let sha256 = files::sha256(file)?;
-            self.check(entry, file, &sha256)?;
+            self.check(entry, file, &sha256, fits)?;
             same(&sha256)?;
             let place = self.folder.join(&entry.file);
             fs::rename(file, &place).map_err(|error| Fault::io(&place, None, error))?;
-            self.remember(entry, &place, sha256)?;
+            self.remember(entry, &place, sha256, handed_over)?;
             return Ok(place);
         };
         let (place, beside) = (self.unpacked(entry), file.with_added_extension("unpacked"));
         remove_folder(&beside)?;
         let unpacked = unpack::unpack(kind, file, &beside)
             .and_then(|()| unpack::weights(&beside))
-            .and_then(|weights| readable(&beside.join(&weights)).map(|()| weights))
+            .and_then(|weights| readable(&beside.join(&weights), fits).map(|()| weights))
             .and_then(|weights| Ok((files::sha256(&beside.join(&weights))?, weights)))
             .and_then(|(sha256, weights)| same(&sha256).map(|()| (sha256, weights)))
-            .and_then(|found| {
+            .and_then(|checked| {
                 remove_folder(&place)?;
                 fs::rename(&beside, &place).map_err(|error| Fault::io(&place, None, error))?;
-                Ok(found)
+                Ok(checked)
             });
         let (sha256, weights) = unpacked.inspect_err(|_| {
             // The next attempt begins with removing it.
@@ -284,12 +362,12 @@ impl Cache {
         })?;
         Partial::discard(file);
         let weights = place.join(weights);
-        self.remember(entry, &weights, sha256)?;
+        self.remember(entry, &weights, sha256, handed_over)?;
         Ok(weights)
     }
 
-    /// Whether a file can be what was published: its length, its hash, its kind.
-    fn check(&self, entry: &Entry, path: &Path, sha256: &str) -> std::result::Result<(), Fault> {
+    /// Whether a file can be what was published: its length, its hash, its kind, its tensors.
+    fn check(&self, entry: &Entry, path: &Path, sha256: &str, fits: &Fits) -> std::result::Result<(), Fault> {
         if is_web_page(&files::start(path, 512)?) {
             return Err(Fault::WebPage { url: path.display().to_string(), published: entry.url.clone() });
         }
@@ -299,26 +377,14 @@ impl Cache {
             let got = sha256.chars().take(want.len()).collect();
             return Err(Fault::Hash { got, want: want.to_owned() });
         }
-        readable(path)
+        readable(path, fits)
     }
 }
 
-/// Whether a file can be read as weights: one that is cut short cannot.
-fn readable(path: &Path) -> std::result::Result<(), Fault> {
-    match Checkpoint::open(path) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Fault::Content(error.kind().to_string())),
-    }
-}
-
-/// Copies a file that was downloaded by other means to where downloads are.
-fn copy(from: &Path, to: &Path) -> std::result::Result<(), Fault> {
-    let mut source = fs::File::open(from).map_err(|error| Fault::From { path: from.to_path_buf(), error })?;
-    let fault = |error| Fault::io(to, None, error);
-    Partial::discard(to);
-    let mut target = fs::File::create(to).map_err(fault)?;
-    io::copy(&mut source, &mut target).map_err(fault)?;
-    target.sync_all().map_err(fault)
+/// Whether a file can be read as weights, which one that is cut short cannot, and as those that are meant.
+fn readable(path: &Path, fits: &Fits) -> std::result::Result<(), Fault> {
+    let checkpoint = Checkpoint::open(path).map_err(|error| Fault::Content(error.kind().to_string()))?;
+    fits(&checkpoint).map_err(Fault::Misfit)
 }
 
 fn remove_folder(path: &Path) -> std::result::Result<(), Fault> {

@@ -4,6 +4,7 @@ use super::error::Fault;
 use super::url;
 use crate::catalogue::Entry;
 use std::env;
+use std::fmt;
 use std::time::Duration;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Proxy};
@@ -17,8 +18,11 @@ const TIMEOUT: &str = "VOVDET_TIMEOUT_S";
 /// Certificates to trust instead of the built-in ones, as OpenSSL and curl read it.
 const CERTIFICATES: &str = "SSL_CERT_FILE";
 
+/// Redirects one after the other that are followed.
+pub(super) const REDIRECTS: u32 = 10;
+
 /// How the network is used.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Network {
     /// Not at all.
     pub offline: bool,
@@ -30,6 +34,19 @@ pub struct Network {
     pub attempts: u32,
     /// Pause after the first of them; each further one doubles it.
     pub pause: Duration,
+}
+
+impl fmt::Debug for Network {
+    /// Without the credentials that the mirror's address may hold.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("offline", &self.offline)
+            .field("mirror", &self.mirror.as_deref().map(url::without_credentials))
+            .field("timeout", &self.timeout)
+            .field("attempts", &self.attempts)
+            .field("pause", &self.pause)
+            .finish()
+    }
 }
 
 impl Default for Network {
@@ -53,7 +70,8 @@ impl Network {
         let offline = env::var_os(OFFLINE).is_some_and(|value| !value.is_empty() && value != "0");
         let mirror = env::var(MIRROR).ok().filter(|mirror| !mirror.is_empty());
         if let Some(mirror) = mirror.as_ref().filter(|m| !(m.starts_with("https://") || m.starts_with("http://"))) {
-            let why = format!("is {mirror:?}: give the address of a folder, like https://host/weights");
+            let shown = url::without_credentials(mirror);
+            let why = format!("is {shown:?}: give the address of a folder, like https://host/weights");
             return Err(Fault::Setting { variable: MIRROR, why });
         }
         let timeout = match env::var(TIMEOUT).ok().filter(|text| !text.is_empty()) {
@@ -78,15 +96,17 @@ impl Network {
         }
     }
 
-    /// An HTTP client for `url`. It goes through the proxy that the environment names, and never from HTTPS to HTTP.
+    /// An HTTP client for `url`. It goes through the proxy that the environment names, and never from HTTPS to HTTP. It
+    /// follows no redirect of an answer that is not encrypted: anybody on the way could have made it.
     pub(super) fn agent(&self, url: &str) -> Result<Agent, Fault> {
         let encrypted = url.starts_with("https://");
         let roots = if encrypted { certificates()? } else { RootCerts::WebPki };
         // A proxy cannot reach this machine's own servers.
-        let host = url::host(url).rsplit_once(':').map_or(url::host(url), |(host, _)| host);
+        let host = url::host_name(url);
         let own = host == "localhost" || host == "[::1]" || host.starts_with("127.");
         let config = Agent::config_builder()
             .https_only(encrypted)
+            .max_redirects(if encrypted { REDIRECTS } else { 0 })
             .http_status_as_error(false)
             .user_agent(concat!("vovdet/", env!("CARGO_PKG_VERSION")))
             // The bytes as they are: lengths, ranges and hashes are those of the file.

@@ -1,9 +1,9 @@
 //! A download under way: what has come so far, and what is known of the rest.
 
 use super::error::Fault;
-use super::files::write_whole;
+use super::files::{self, write_whole};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,8 @@ impl Partial {
     /// What is left at `path` of an earlier attempt, if the rest can be asked for at `url`; else an empty file.
     pub fn open(path: &Path, url: &str) -> Result<Self, Fault> {
         let fault = |error| Fault::io(path, None, error);
-        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path).map_err(fault)?;
+        files::remove_unless_file(path)?;
+        let mut file = files::options().create(true).read(true).append(true).open(path).map_err(fault)?;
         let len = file.seek(SeekFrom::End(0)).map_err(fault)?;
         // Nothing that can be read is nothing that is known.
         let known = fs::read(beside(path)).ok().and_then(|text| serde_json::from_slice::<Known>(&text).ok());

@@ -19,6 +19,9 @@ pub(super) struct Pin {
     pub path: PathBuf,
     /// Their SHA-256.
     pub sha256: String,
+    /// Whether the user brought the file, and not the network: then it is forgotten when the file is deleted.
+    #[serde(default)]
+    pub handed_over: bool,
     /// Their state when they were last hashed: while it is the same, they need not be hashed again.
     #[serde(flatten)]
     pub state: State,
@@ -63,10 +66,26 @@ pub(super) fn read(folder: &Path) -> Result<Pins, Fault> {
 
 /// Remembers a pin, beside those that other processes remember at the same time. `locks` is the folder of locks.
 pub(super) fn remember(folder: &Path, locks: &Path, file: &str, pin: Pin) -> Result<(), Fault> {
-    // Held for a moment only, so nobody is told of waiting.
+    change(folder, locks, |pins| {
+        pins.insert(file.to_owned(), pin);
+    })
+}
+
+/// Forgets the pin of a file.
+pub(super) fn forget(folder: &Path, locks: &Path, file: &str) -> Result<(), Fault> {
+    if read(folder)?.contains_key(file) {
+        change(folder, locks, |pins| {
+            pins.remove(file);
+        })?;
+    }
+    Ok(())
+}
+
+fn change(folder: &Path, locks: &Path, change: impl FnOnce(&mut Pins)) -> Result<(), Fault> {
+    // Held for a moment only, so waiting for it is not worth a word.
     let _lock = lock(&locks.join("pins.lock"), || ())?;
     let mut pins = read(folder)?;
-    pins.insert(file.to_owned(), pin);
+    change(&mut pins);
     let text = serde_json::to_vec_pretty(&pins).map_err(|error| Fault::io(folder, None, error.into()))?;
     write_whole(&folder.join(NAME), &text)
 }

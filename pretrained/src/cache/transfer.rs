@@ -1,20 +1,24 @@
 //! One file over HTTP: asked for, resumed, tried again, never believed.
 
 use super::error::Fault;
-use super::network::Network;
+use super::network::{Network, REDIRECTS};
 use super::partial::{Known, Partial};
 use super::{Event, url};
 use crate::catalogue::Entry;
 use crate::format::is_web_page;
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::thread;
+use std::time::{Duration, Instant};
+use ureq::Body;
 use ureq::http::{HeaderMap, Response, StatusCode, header};
-use ureq::{Agent, Body};
 
 /// Bytes between two looks at the progress.
 const CHUNK: usize = 128 << 10;
 /// An attempt that gets so much further does not count as failed.
 const PROGRESS: u64 = 1 << 20;
+/// Bytes a second, over as long as a connection may be without any byte, that a transfer has at least.
+const LEAST: f64 = 1000.0;
 /// Nobody publishes larger weights; a server may send without end.
 const MOST: u64 = 8 << 30;
 
@@ -32,20 +36,22 @@ impl From<Fault> for Stop {
     }
 }
 
-/// Brings the rest of `partial`. After an error it holds what came, if that is worth keeping.
+/// Brings the rest of `partial` from `from`. After an error it holds what came, if that is worth keeping.
 pub(super) fn transfer(
     entry: &Entry,
     network: &Network,
+    from: &str,
     partial: &mut Partial,
     progress: &mut dyn FnMut(Event),
 ) -> Result<(), Fault> {
+    // The same address without credentials, for people.
     let url = partial.known().url.clone();
-    let agent = network.agent(&url)?;
+    tracing::debug!(%url, have = partial.len(), "the transfer begins");
     progress(Event::Start { url: &url, have: partial.len() });
     let mut failures = 0;
     loop {
         let before = partial.len();
-        let why = match attempt(&agent, &url, entry, partial, progress) {
+        let why = match attempt(network, from, &url, entry, partial, progress) {
             Ok(()) => return Ok(()),
             Err(Stop::Final(fault)) => return Err(fault),
             Err(Stop::Again(why)) => why,
@@ -59,6 +65,7 @@ pub(super) fn transfer(
             let total = partial.known().total;
             return Err(Fault::Broken { url, why, attempts: failures, have, total });
         }
+        tracing::debug!(%url, %why, have = partial.len(), "the transfer failed and is tried again");
         progress(Event::Again { why: &why });
         thread::sleep(network.pause.saturating_mul(1 << (failures - 1).min(6)));
     }
@@ -66,7 +73,8 @@ pub(super) fn transfer(
 
 /// One request and its answer.
 fn attempt(
-    agent: &Agent,
+    network: &Network,
+    from: &str,
     url: &str,
     entry: &Entry,
     partial: &mut Partial,
@@ -75,13 +83,8 @@ fn attempt(
     if partial.len() > 0 && partial.known().total == Some(partial.len()) {
         return Ok(());
     }
-    let mut request = agent.get(url);
-    if let Some(validator) = partial.known().validator.as_deref().filter(|_| partial.len() > 0) {
-        request =
-            request.header(header::RANGE, format!("bytes={}-", partial.len())).header(header::IF_RANGE, validator);
-    }
     let asked_for_rest = partial.len() > 0;
-    let response = request.call().map_err(|error| stop(url, asked_for_rest, error))?;
+    let response = ask(network, from, url, partial)?;
     let whole = match response.status() {
         StatusCode::OK => {
             refuse_page(url, entry, response.headers(), &[])?;
@@ -114,11 +117,40 @@ fn attempt(
         let what = format!("sends the file encoded as {encoding:?} although it was asked not to");
         return Err(Fault::Server { url: url.to_owned(), what }.into());
     }
-    receive(url, entry, response.into_body(), whole, partial, progress)
+    receive(network, url, entry, response.into_body(), whole, partial, progress)
+}
+
+/// Asks for the file, or for the rest of it, and follows redirects within a host that is not encrypted; ureq follows
+/// those of encrypted answers.
+fn ask(network: &Network, from: &str, url: &str, partial: &Partial) -> Result<Response<Body>, Stop> {
+    let refuse = |what: String| Stop::Final(Fault::Server { url: url.to_owned(), what });
+    let mut from = Cow::Borrowed(from);
+    for _ in 0..=REDIRECTS {
+        let mut request = network.agent(&from)?.get(&*from);
+        if let Some(validator) = partial.known().validator.as_deref().filter(|_| partial.len() > 0) {
+            request =
+                request.header(header::RANGE, format!("bytes={}-", partial.len())).header(header::IF_RANGE, validator);
+        }
+        let response = request.call().map_err(|error| stop(url, partial.len() > 0, error))?;
+        let location = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
+        let Some(location) = location.filter(|_| response.status().is_redirection()) else { return Ok(response) };
+        let to = url::redirected(&from, location);
+        let shown = url::without_credentials(&to);
+        if !(to.starts_with("http://") || to.starts_with("https://")) {
+            return Err(refuse(format!("redirects to {shown}, which cannot be read")));
+        }
+        if url::host_name(&to) != url::host_name(&from) {
+            return Err(refuse(format!("redirects to another host ({shown}) and is not encrypted")));
+        }
+        tracing::debug!(to = %shown, "redirected");
+        from = Cow::Owned(to);
+    }
+    Err(refuse("redirects in circles".into()))
 }
 
 /// Reads the body to its end: the rest of `partial`, or a `whole` file that takes its place.
 fn receive(
+    network: &Network,
     url: &str,
     entry: &Entry,
     body: Body,
@@ -128,6 +160,7 @@ fn receive(
 ) -> Result<(), Stop> {
     let mut reader = body.into_reader();
     let mut buffer = vec![0; CHUNK];
+    let mut pace = Pace { since: Instant::now(), bytes: 0 };
     loop {
         progress(Event::Bytes { have: partial.len(), total: partial.known().total });
         let bytes = match reader.read(&mut buffer) {
@@ -145,11 +178,34 @@ fn receive(
             return Err(Fault::Server { url: url.to_owned(), what }.into());
         }
         partial.append(bytes)?;
+        pace.add(bytes.len(), network.timeout).map_err(Stop::Again)?;
     }
     if whole.is_none() && partial.is_complete() {
         return Ok(());
     }
     Err(Stop::Again("ended before the file did".into()))
+}
+
+/// How much came since when: a server that sends a byte now and then never times out by itself.
+struct Pace {
+    since: Instant,
+    bytes: usize,
+}
+
+impl Pace {
+    /// Counts bytes; after each `window`, fails if less than [`LEAST`] a second came.
+    fn add(&mut self, bytes: usize, window: Duration) -> Result<(), String> {
+        self.bytes += bytes;
+        let elapsed = self.since.elapsed();
+        if elapsed >= window {
+            let rate = self.bytes as f64 / elapsed.as_secs_f64();
+            if rate < LEAST {
+                return Err(format!("slowed down to {rate:.0} bytes a second"));
+            }
+            *self = Self { since: Instant::now(), bytes: 0 };
+        }
+        Ok(())
+    }
 }
 
 /// Ends at once when a page comes instead of the file.
@@ -228,7 +284,7 @@ fn stop(url: &str, begun: bool, error: ureq::Error) -> Stop {
             Stop::Final(Fault::Server { url: url.to_owned(), what })
         }
         ureq::Error::RequireHttpsOnly(to) => {
-            let what = format!("redirects to {to}, which is not encrypted");
+            let what = format!("redirects to {}, which is not encrypted", url::without_credentials(&to));
             Stop::Final(Fault::Server { url: url.to_owned(), what })
         }
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => connect("the address cannot be read".into()),

@@ -34,6 +34,42 @@ fn drive_id(path: &str) -> Option<&str> {
         .filter(|id| !id.is_empty())
 }
 
+/// An address without the user and password in it, for messages and files.
+pub(super) fn without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    match authority.rsplit_once('@') {
+        Some((credentials, _)) => format!("{scheme}://{}", &rest[credentials.len() + 1..]),
+        None => url.to_owned(),
+    }
+}
+
+/// Where a redirect from `url` to `location` leads. By hand, since three forms are all there are and a crate for them
+/// brings the tables of international domain names.
+pub(super) fn redirected(url: &str, location: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let path = rest.split(['?', '#']).next().unwrap_or(rest);
+    let folder = path.rsplit_once('/').map_or(authority, |(folder, _)| folder);
+    match location {
+        absolute if absolute.contains("://") => absolute.to_owned(),
+        no_scheme if no_scheme.starts_with("//") => format!("{scheme}:{no_scheme}"),
+        from_root if from_root.starts_with('/') => format!("{scheme}://{authority}{from_root}"),
+        relative => format!("{scheme}://{folder}/{relative}"),
+    }
+}
+
+/// The host of an address, without port and credentials.
+pub(super) fn host_name(url: &str) -> &str {
+    let authority = host(url);
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    // What follows the last colon is a port, but for the colons of an IPv6 address in brackets.
+    match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => authority,
+    }
+}
+
 /// `https://host` of an address, for people.
 pub(super) fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -61,6 +97,35 @@ mod tests {
             assert_eq!(direct(link), expected);
         }
         assert_eq!(host("https://dl.dropbox.com/s/x"), "dl.dropbox.com");
+    }
+
+    #[test]
+    fn credentials_are_left_out() {
+        for (url, expected) in [
+            ("https://user:pass@host:81/a?b=c@d", "https://host:81/a?b=c@d"),
+            ("http://u:p@ss@host", "http://host"),
+            ("https://host/a@b", "https://host/a@b"),
+            ("no address", "no address"),
+        ] {
+            assert_eq!(without_credentials(url), expected);
+        }
+        assert_eq!(host_name("http://u:p@host:81/x"), "host");
+        assert_eq!(host_name("http://[::1]:81/x"), "[::1]");
+        assert_eq!(host_name("http://[::1]/x"), "[::1]");
+    }
+
+    /// RFC 3986, section 5.2.
+    #[test]
+    fn redirects_are_resolved() {
+        for (location, expected) in [
+            ("https://other/x", "https://other/x"),
+            ("//other/x", "http://other/x"),
+            ("/x?y", "http://host:81/x?y"),
+            ("x", "http://host:81/a/x"),
+        ] {
+            assert_eq!(redirected("http://host:81/a/b?c=/d", location), expected);
+        }
+        assert_eq!(redirected("http://host", "x"), "http://host/x");
     }
 
     #[test]

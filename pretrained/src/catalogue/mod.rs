@@ -125,9 +125,9 @@ pub struct Accuracy {
     pub pq: Option<f64>,
 }
 
-impl std::fmt::Display for Accuracy {
-    /// The main figures and the data, `box 41.0 mask 36.7 COCO 2014 minival`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Accuracy {
+    /// The main figures, `box 41.0 mask 36.7`.
+    pub fn figures(&self) -> String {
         let figures = [
             ("top-1", self.top1),
             ("top-5", self.top5),
@@ -136,12 +136,15 @@ impl std::fmt::Display for Accuracy {
             ("mAP", self.map),
             ("PQ", self.pq),
         ];
-        for (name, value) in figures {
-            if let Some(value) = value {
-                write!(f, "{name} {value:.1} ")?;
-            }
-        }
-        f.write_str(&self.on)
+        let known = figures.iter().filter_map(|(name, value)| Some(format!("{name} {:.1}", (*value)?)));
+        known.collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl std::fmt::Display for Accuracy {
+    /// The main figures and the data, `box 41.0 mask 36.7 COCO 2014 minival`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.figures(), self.on)
     }
 }
 
@@ -240,8 +243,8 @@ mod tests {
                 assert!(stem.ends_with(&format!("-{hash}")) && entry.url.ends_with(&entry.file), "{}", entry.name);
             }
             // The files of these publishers carry their hash (torch.hub, HASH_REGEX).
-            let told = ["torchvision", "vision-toolbox"].contains(&entry.source.as_str());
-            assert_eq!(entry.hash.is_some(), told, "{}", entry.name);
+            let in_name = ["torchvision", "vision-toolbox"].contains(&entry.source.as_str());
+            assert_eq!(entry.hash.is_some(), in_name, "{}", entry.name);
             assert!(entry.within.is_none() || entry.bytes.is_some(), "{}", entry.name);
         }
     }

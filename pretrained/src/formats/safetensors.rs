@@ -11,6 +11,7 @@ use crate::{
     layout::{Data, Layout},
     source::Source,
     tensor::Dtype,
+    wrapper::MAX_TENSORS,
 };
 
 /// The longest header that is read; the format allows 100 MB, and 10,000 tensors need 1 MB.
@@ -37,6 +38,9 @@ pub(crate) fn index(file: &Source) -> Read<Index> {
     }
     if tensors.is_empty() {
         return Err(ErrorKind::NoTensors { what: "its header lists none".to_owned() });
+    }
+    if tensors.len() > MAX_TENSORS {
+        return Err(ErrorKind::Limit(format!("it has more than {MAX_TENSORS} tensors")));
     }
     let mut index = Index { metadata, ..Index::default() };
     let mut entries = Vec::with_capacity(tensors.len());

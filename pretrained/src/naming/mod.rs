@@ -36,6 +36,7 @@
 
 mod body;
 mod dsod;
+mod heads;
 mod hints;
 mod pattern;
 mod rules;

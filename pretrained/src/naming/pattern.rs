@@ -51,12 +51,20 @@ struct Range {
 
 /// What the holes of a pattern stood for in one key.
 #[derive(Debug, Default)]
-pub(super) struct Found<'k> {
+pub(super) struct Holes<'k> {
     ranks: [Option<u32>; SLOTS],
     tail: &'k str,
 }
 
 impl Pattern {
+    /// The text that every key of this pattern begins with.
+    pub(super) fn head(&self) -> &str {
+        match self.pieces.first() {
+            Some(Piece::Text(text)) => text,
+            _ => "",
+        }
+    }
+
     /// Parses `prefix` + `text`. `names` holds the names of numbers that patterns of the same row
     /// share; new ones are added.
     ///
@@ -111,44 +119,44 @@ impl Pattern {
     }
 
     /// What the holes stand for in `key`, or nothing where the key is not of this pattern.
-    pub(super) fn find<'k>(&self, key: &'k str) -> Option<Found<'k>> {
-        let mut found = Found::default();
+    pub(super) fn find<'k>(&self, key: &'k str) -> Option<Holes<'k>> {
+        let mut holes = Holes::default();
         let mut rest = key;
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => rest = rest.strip_prefix(text.as_str())?,
                 Piece::Word(words) => {
                     words.contains(&rest).then_some(())?;
-                    found.tail = std::mem::take(&mut rest);
+                    holes.tail = std::mem::take(&mut rest);
                 }
                 Piece::Rest => {
                     (!rest.is_empty()).then_some(())?;
-                    found.tail = std::mem::take(&mut rest);
+                    holes.tail = std::mem::take(&mut rest);
                 }
                 &Piece::Number { slot, range: Range { start, step, count, letters } } => {
                     let (number, after) = if letters { leading_letter(rest)? } else { leading_number(rest)? };
                     let above = number.checked_sub(start)?;
                     let rank = above / step;
                     let fits = above % step == 0 && rank < count;
-                    let agrees = found.ranks[slot].is_none_or(|known| known == rank);
+                    let agrees = holes.ranks[slot].is_none_or(|known| known == rank);
                     (fits && agrees).then_some(())?;
-                    found.ranks[slot] = Some(rank);
+                    holes.ranks[slot] = Some(rank);
                     rest = after;
                 }
             }
         }
-        rest.is_empty().then_some(found)
+        rest.is_empty().then_some(holes)
     }
 
-    /// The key in which the holes stand for `found`; nothing where a rank lies outside the range.
-    pub(super) fn fill(&self, found: &Found) -> Option<String> {
+    /// The key in which the holes stand for `holes`; nothing where a rank lies outside the range.
+    pub(super) fn fill(&self, holes: &Holes) -> Option<String> {
         let mut key = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => key.push_str(text),
-                Piece::Word(_) | Piece::Rest => key.push_str(found.tail),
+                Piece::Word(_) | Piece::Rest => key.push_str(holes.tail),
                 &Piece::Number { slot, range: Range { start, step, count, letters } } => {
-                    let rank = found.ranks[slot].filter(|rank| *rank < count)?;
+                    let rank = holes.ranks[slot].filter(|rank| *rank < count)?;
                     let number = rank.checked_mul(step)?.checked_add(start)?;
                     if letters {
                         key.push(char::from_u32(number)?);

@@ -3,13 +3,16 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use super::heads::Heads;
 use super::pattern::Pattern;
 use super::tables::{self, Part, Table, When};
 
 /// The names a naming translates.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Rules {
     rules: Vec<Rule>,
+    by_canonical: Heads,
+    by_foreign: Heads,
 }
 
 #[derive(Debug)]
@@ -56,18 +59,27 @@ pub(super) static TIMM: LazyLock<Rules> = LazyLock::new(|| Rules::new(tables::TI
 pub(super) static VISION_TOOLBOX: LazyLock<Rules> =
     LazyLock::new(|| Rules::new(tables::VISION_TOOLBOX, VISION_TOOLBOX_PREFIXES));
 
-static CANONICAL: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
+/// The canonical tables.
+struct Canonical {
+    patterns: Vec<Pattern>,
+    heads: Heads,
+}
+
+static CANONICAL: LazyLock<Canonical> = LazyLock::new(|| {
     let body = PREFIXES.iter().flat_map(|(prefix, _)| {
         tables::CANONICAL_BODY.iter().map(move |text| Pattern::new(prefix, text, &mut Vec::new()))
     });
     let detector = tables::CANONICAL_DETECTOR.iter().chain(tables::CANONICAL_SINGLE_STAGE);
     let detector = detector.map(|text| Pattern::new("", text, &mut Vec::new()));
-    body.chain(detector).collect()
+    let patterns: Vec<Pattern> = body.chain(detector).collect();
+    let heads = Heads::new(patterns.iter().map(Pattern::head));
+    Canonical { patterns, heads }
 });
 
 /// Whether the canonical tables hold `key`.
 pub(super) fn is_canonical(key: &str) -> bool {
-    CANONICAL.iter().any(|pattern| pattern.find(key).is_some())
+    let Canonical { patterns, heads } = &*CANONICAL;
+    heads.candidates(key).any(|pattern| patterns[pattern].find(key).is_some())
 }
 
 impl Rules {
@@ -93,22 +105,39 @@ impl Rules {
                 }
             }
         }
-        Rules { rules }
+        let by_canonical = Heads::new(rules.iter().map(|rule| rule.canonical.head()));
+        let by_foreign = Heads::new(rules.iter().map(|rule| rule.foreign.head()));
+        Rules { rules, by_canonical, by_foreign }
     }
 
     /// Each key's name on the other side; nothing for a key that no rule names.
     pub(super) fn translate(&self, keys: &[&str], direction: Direction) -> Vec<Option<String>> {
         let present: HashSet<&str> = keys.iter().copied().collect();
-        let rules: Vec<(&Pattern, &Pattern)> = self
+        // The first rule that fits counts; one whose condition does not hold is none.
+        let rules: Vec<Option<(&Pattern, &Pattern)>> = self
             .rules
             .iter()
-            .filter(|rule| rule.condition.as_ref().is_none_or(|condition| condition.holds(&present, direction)))
-            .map(|rule| match direction {
-                Direction::ToCanonical => (&rule.foreign, &rule.canonical),
-                Direction::FromCanonical => (&rule.canonical, &rule.foreign),
+            .map(|rule| {
+                let holds = rule.condition.as_ref().is_none_or(|condition| condition.holds(&present, direction));
+                holds.then_some(match direction {
+                    Direction::ToCanonical => (&rule.foreign, &rule.canonical),
+                    Direction::FromCanonical => (&rule.canonical, &rule.foreign),
+                })
             })
             .collect();
-        keys.iter().map(|key| rules.iter().find_map(|(from, to)| to.fill(&from.find(key)?))).collect()
+        let heads = match direction {
+            Direction::ToCanonical => &self.by_foreign,
+            Direction::FromCanonical => &self.by_canonical,
+        };
+        let mut candidates = Vec::new();
+        keys.iter()
+            .map(|key| {
+                candidates.clear();
+                candidates.extend(heads.candidates(key));
+                candidates.sort_unstable();
+                candidates.iter().filter_map(|&rule| rules[rule]).find_map(|(from, to)| to.fill(&from.find(key)?))
+            })
+            .collect()
     }
 }
 

@@ -1,33 +1,24 @@
 //! Text in old pickles: quoted strings with escapes, latin-1 bytes.
+//!
+//! The escapes are Python's own (`string-escape`, `raw-unicode-escape`), which no crate reads; latin-1 is encoding_rs's.
 
 use std::borrow::Cow;
 
+use encoding_rs::mem;
+
 /// Bytes as latin-1 text.
 pub(super) fn latin1(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) if text.is_ascii() => Cow::Borrowed(text),
-        _ => Cow::Owned(bytes.iter().map(|&b| char::from(b)).collect()),
-    }
+    mem::decode_latin1(bytes)
 }
 
 /// The bytes that the characters of UTF-8 text stand for, or `None` when one is above 255.
 pub(crate) fn latin1_bytes(text: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, tail)) = rest.split_first() {
-        rest = tail;
-        if first < 0x80 {
-            bytes.push(first);
-            continue;
-        }
-        // Characters 128 to 255 are C2 or C3 and one more byte.
-        let (&second, tail) = tail.split_first()?;
-        rest = tail;
-        if !matches!((first, second), (0xC2 | 0xC3, 0x80..=0xBF)) {
-            return None;
-        }
-        bytes.push(first << 6 | second & 0x3F);
+    if !mem::is_utf8_latin1(text) {
+        return None;
     }
+    let mut bytes = vec![0; text.len()];
+    let len = mem::convert_utf8_to_latin1_lossy(text, &mut bytes);
+    bytes.truncate(len);
     Some(bytes)
 }
 

@@ -177,7 +177,7 @@ fn damaged_archives() {
         flipped[middle] ^= 1;
         refused(flipped, &["damaged"]);
     }
-    refused(b"Rar!\x1a\x07\x00 and so on".to_vec(), &["RAR", "--from"]);
+    refused(b"Rar!\x1a\x07\x00 and so on".to_vec(), &["RAR", "hand over"]);
     refused(tarred(&[("a.caffemodel", file, b"1"), ("A.caffemodel", file, b"2")]), &["twice"]);
     let many: Vec<_> = (0..10_001).map(|i| (format!("{i}.txt"), file, b"".as_slice())).collect();
     let many: Vec<_> = many.iter().map(|(name, kind, content)| (name.as_str(), *kind, *content)).collect();

@@ -33,7 +33,7 @@ fn a_page_is_not_weights() {
     for kind in ["text/html; charset=utf-8", "application/octet-stream"] {
         let server = page(kind);
         let bench = Bench::new(&server);
-        bench.fails(&plain(), &["web page", "https://drive.google.com/open?id=1", "--from"]);
+        bench.fails(&plain(), &["web page", "https://drive.google.com/open?id=1", "hand it over"]);
         assert_eq!(server.requests().len(), 1, "trying again cannot help");
         assert_eq!(bench.partial(), None);
     }
@@ -225,4 +225,55 @@ fn a_full_disk() {
     // The room that the part took is given back, and with room again everything is well.
     assert!(!partials.join(FILE).exists());
     bench.weights(&plain()).unwrap();
+}
+
+/// What drips would go on for ever: every read brings something in time.
+#[test]
+fn a_server_that_sends_a_byte_now_and_then_is_given_up() {
+    let server = Server::start(|_, _| Reply::new(200, weights(1)).pace(1, Duration::from_millis(100)));
+    let bench = Bench::new(&server);
+    bench.fails(&plain(), &["slowed down to", "bytes a second"]);
+}
+
+#[test]
+fn a_redirect_to_another_host_is_not_followed_without_encryption() {
+    let file = weights(1);
+    let elsewhere = Server::start(move |request, _| Reply::file(request, &file, "\"a\""));
+    // The same machine under another name.
+    let to = elsewhere.url.replace("127.0.0.1", "localhost");
+    let server = Server::start(move |_, _| Reply::new(302, "").header(format!("Location: {to}/{FILE}")));
+    let bench = Bench::new(&server);
+    bench.fails(&plain(), &["redirects to another host", "localhost"]);
+    assert!(elsewhere.requests().is_empty());
+}
+
+#[test]
+fn credentials_of_a_mirror_are_used_and_never_shown() {
+    let server = Server::start(|_, _| Reply::new(200, weights(1)).cut(1000).header("ETag: \"a\""));
+    let mut bench = Bench::new(&server);
+    bench.network.mirror = Some(server.url.replace("http://", "http://user:secret@"));
+    let error = bench.fails(&plain(), &["127.0.0.1"]);
+    assert!(!format!("{error} {error:?} {:?}", bench.network).contains("secret"), "{error:?}");
+    assert!(bench.events(&plain()).iter().all(|event| !event.contains("secret")));
+    let kept = std::fs::read_to_string(bench.cache.folder().join(format!(".partial/{FILE}.json"))).unwrap();
+    assert!(!kept.contains("secret"), "{kept}");
+    // base64 of user:secret
+    let requests = server.requests();
+    assert!(requests.iter().all(|request| request.header("authorization") == Some("Basic dXNlcjpzZWNyZXQ=")));
+}
+
+/// Somebody else may put a link where the next download goes.
+#[test]
+fn what_a_link_among_the_downloads_points_at_is_not_touched() {
+    let server = Server::start(|request, _| Reply::file(request, &weights(1), "\"a\""));
+    let bench = Bench::new(&server);
+    let (partial, precious) = (bench.cache.folder().join(".partial"), bench.folder.path().join("precious"));
+    std::fs::create_dir_all(&partial).unwrap();
+    std::fs::write(&precious, "precious").unwrap();
+    for name in [FILE.to_owned(), format!("{FILE}.json"), format!("{FILE}.lock"), "pins.lock".to_owned()] {
+        std::os::unix::fs::symlink(&precious, partial.join(name)).unwrap();
+    }
+    let path = bench.weights(&plain()).unwrap();
+    assert_eq!(std::fs::read(path).unwrap(), weights(1));
+    assert_eq!(std::fs::read(precious).unwrap(), b"precious");
 }

@@ -5,7 +5,7 @@ use crate::{Bench, FILE, plain, sentence, weights};
 use std::fs::{self, File};
 use std::sync::Barrier;
 use std::time::{Duration, SystemTime};
-use vovdet_pretrained::cache::{Cache, Event, Fetch, Network};
+use vovdet_pretrained::cache::{Cache, Event, Fetch, Fits, Network};
 
 fn serving(file: Vec<u8>) -> Server {
     Server::start(move |request, _| Reply::file(request, &file, "\"a\""))
@@ -77,7 +77,7 @@ fn a_publisher_cannot_replace_a_file_unasked() {
     fs::remove_file(&path).unwrap();
     let server = serving(weights(2));
     let bench = bench.with(&server);
-    bench.fails(&plain(), &["not the file that was first fetched", "--repin"]);
+    bench.fails(&plain(), &["not the file that was first fetched", "accept the new one"]);
     assert_eq!(bench.partial(), None);
     bench.fetch(&plain(), REPIN).unwrap();
     assert_eq!(fs::read(bench.weights(&plain()).unwrap()).unwrap(), weights(2));
@@ -126,11 +126,56 @@ fn a_file_can_be_handed_over() {
     assert_eq!(fs::read(path).unwrap(), fs::read(&file).unwrap());
     // Another one is a change, as from the network.
     fs::write(&file, weights(2)).unwrap();
-    sentence(&bench.fetch(&plain(), from(&file)).unwrap_err(), &["first fetched", "--repin"]);
+    sentence(&bench.fetch(&plain(), from(&file)).unwrap_err(), &["first fetched", "accept the new one"]);
     assert_eq!(fs::read(bench.weights(&plain()).unwrap()).unwrap(), weights(1));
     let missing = bench.folder.path().join("missing");
     sentence(&bench.fetch(&plain(), from(&missing)).unwrap_err(), &["cannot read", "missing"]);
     assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn a_file_that_is_handed_over_must_fit() {
+    let server = serving(weights(1));
+    let bench = Bench::new(&server);
+    let file = bench.folder.path().join("downloaded.bin");
+    fs::write(&file, weights(2)).unwrap();
+    let fetch = |from, fits: &Fits| {
+        bench.cache.fetch_fitting(&plain(), &bench.network, Fetch { from, repin: false }, fits, &mut |_| ())
+    };
+    let refuses: &Fits = &|checkpoint| Err(format!("it has {} tensor", checkpoint.tensors().len()));
+    sentence(&fetch(Some(&file), refuses).unwrap_err(), &["it has 1 tensor", "nothing was kept"]);
+    assert!(bench.content().is_empty() && bench.partial().is_none());
+    // What comes from the network is the publisher's business.
+    fetch(None, refuses).unwrap();
+}
+
+/// A wrong file that was handed over and deleted must not keep out the right one; what the network brought once does
+/// (`a_publisher_cannot_replace_a_file_unasked`).
+#[test]
+fn the_pin_of_a_file_that_was_handed_over_goes_with_it() {
+    let server = serving(weights(1));
+    let bench = Bench::new(&server);
+    let file = bench.folder.path().join("downloaded.bin");
+    fs::write(&file, weights(2)).unwrap();
+    let path = bench.fetch(&plain(), Fetch { from: Some(&file), repin: false }).unwrap();
+    bench.weights(&plain()).unwrap();
+    fs::remove_file(path).unwrap();
+    assert_eq!(fs::read(bench.weights(&plain()).unwrap()).unwrap(), weights(1));
+}
+
+#[test]
+fn weights_can_be_removed_and_are_forgotten() {
+    let server = serving(weights(1));
+    let bench = Bench::new(&server);
+    assert!(bench.cache.remove(&plain()).unwrap().is_empty());
+    let path = bench.weights(&plain()).unwrap();
+    assert_eq!(bench.cache.remove(&plain()).unwrap(), std::slice::from_ref(&path));
+    assert!(!path.exists() && bench.cache.find(&plain()).unwrap().is_none());
+    assert!(bench.cache.remove(&plain()).unwrap().is_empty());
+    // Another content is no change now.
+    let server = serving(weights(2));
+    let bench = bench.with(&server);
+    assert_eq!(fs::read(bench.weights(&plain()).unwrap()).unwrap(), weights(2));
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(super) enum Kind {
 /// What archive a file is, if it is one.
 pub(super) fn kind(path: &Path) -> Result<Option<Kind>, Fault> {
     let bytes = start(path, 512)?;
-    let other = |what: &str| Fault::Archive(format!("is {what}: unpack it and hand over the .caffemodel with --from"));
+    let other = |what: &str| Fault::Archive(format!("is {what}: unpack it and hand over the .caffemodel"));
     match bytes.as_slice() {
         [b'P', b'K', 3, 4, ..] => Ok(Some(Kind::Zip)),
         [0x1f, 0x8b, ..] => Ok(Some(Kind::TarGz)),
@@ -74,10 +74,7 @@ pub(super) fn weights(folder: &Path) -> Result<PathBuf, Fault> {
             let alone = several.iter().all(|path| iteration(path).is_some());
             last.filter(|_| alone).map(|(_, path)| path.clone()).ok_or_else(|| {
                 let names: Vec<_> = several.iter().map(|path| path.display().to_string()).collect();
-                Fault::Archive(format!(
-                    "holds several models ({}): unpack it and hand one over with --from",
-                    names.join(", ")
-                ))
+                Fault::Archive(format!("holds several models ({}): unpack it and hand one over", names.join(", ")))
             })
         }
     }
