@@ -99,7 +99,11 @@ fn list_filters_and_shows_figures() {
     assert!(aps.len() > 5 && aps.is_sorted_by(|a, b| a >= b) && aps.iter().all(|ap| *ap >= 43.0), "{best:?}");
     assert!(rows(&["--wide", "vovnet39"]).iter().any(|row| row.contains("COCO 2014 minival")));
     let ran = bench.run(["weights", "list", "--cached"]);
-    assert!(ran.code == 0 && ran.out.is_empty() && ran.err.contains("no official weights are in the cache"), "{}", ran.err);
+    assert!(
+        ran.code == 0 && ran.out.is_empty() && ran.err.contains("no official weights are in the cache"),
+        "{}",
+        ran.err
+    );
     let ran = bench.run(["weights", "list", "nosuchnet"]);
     assert!(ran.code == 0 && ran.out.is_empty() && ran.err.contains("weights list"), "{}", ran.err);
     assert!(bench.asked().is_empty());

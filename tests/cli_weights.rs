@@ -48,7 +48,10 @@ fn the_built_in_model_is_inspected_and_fits_itself() {
     assert!(text.contains(MODEL) && text.contains("backbone.body"), "{text}");
     // The summary is what stays on the screen.
     assert!(text.lines().count() < 40, "{text}");
-    assert_eq!(text.lines().last().unwrap().trim_start_matches("use").trim(), format!("vovdet detect IMAGES --model {MODEL}"));
+    assert_eq!(
+        text.lines().last().unwrap().trim_start_matches("use").trim(),
+        format!("vovdet detect IMAGES --model {MODEL}")
+    );
     assert!(weights(&["inspect", MODEL, "--all"]).out.lines().count() > 200);
     let ran = weights(&["check", MODEL]);
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -74,6 +77,30 @@ fn hostile_and_foreign_files_give_one_sentence() {
     assert!(!Path::new("/tmp/vovdet-was-here").exists() && !Path::new(&path("out.pth")).exists());
     let other = small(folder.path(), &[1.0]);
     weights(&["check", other.to_str().unwrap(), "--model", "vovnet39"]).fails_with(2, &["small.safetensors"]);
+}
+
+/// Whatever ends it, an unfinished file does not stay.
+#[test]
+fn a_conversion_that_is_ended_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, out) = (folder.path().join("large.safetensors"), folder.path().join("out"));
+    // Zeros that take no room on the disk.
+    let (len, header) = (400usize << 20, r#"{"a":{"dtype":"U8","shape":[419430400],"data_offsets":[0,419430400]}}"#);
+    fs::write(&from, [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat()).unwrap();
+    fs::File::options().write(true).open(&from).unwrap().set_len((8 + header.len() + len) as u64).unwrap();
+    fs::create_dir(&out).unwrap();
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let to = out.join("large.pth");
+        let mut convert = std::process::Command::new(env!("CARGO_BIN_EXE_vovdet"));
+        let mut child = convert.args(["weights", "convert"]).args([&from, &to]).spawn().unwrap();
+        while fs::read_dir(&out).unwrap().count() == 0 {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before it began to write");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        assert!(std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        assert!(!child.wait().unwrap().success(), "{signal}");
+        assert_eq!(fs::read_dir(&out).unwrap().count(), 0, "{signal}");
+    }
 }
 
 #[test]

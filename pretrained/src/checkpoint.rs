@@ -43,7 +43,7 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens a file, whose format is told by its content and never by its name.
+    /// Opens a file. Its content says which format it has, never its name.
     ///
     /// # Errors
     /// One [`ErrorKind`] for each reason to refuse a file.

@@ -4,6 +4,8 @@
 //! file cannot run code, exhaust memory or bring the program down, whatever it says; one that cannot
 //! be read is refused with one sentence that says why.
 //!
+//! It speaks by typed errors and by `tracing`: spans `open`, `read` (one tensor) and `fetch`, events for what is odd.
+//!
 //! [`catalogue`] knows the weights that others published, [`cache`] fetches and keeps them.
 
 pub mod cache;

@@ -2,66 +2,53 @@
 
 use std::{borrow::Cow, fmt};
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 /// The type of a tensor's elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, VariantArray, IntoStaticStr, EnumString)]
 #[non_exhaustive]
 #[allow(missing_docs)]
 pub enum Dtype {
+    #[strum(serialize = "float64")]
     F64,
+    #[strum(serialize = "float32")]
     F32,
+    #[strum(serialize = "float16")]
     F16,
+    #[strum(serialize = "bfloat16")]
     BF16,
+    #[strum(serialize = "int64")]
     I64,
+    #[strum(serialize = "int32")]
     I32,
+    #[strum(serialize = "int16")]
     I16,
+    #[strum(serialize = "int8")]
     I8,
+    #[strum(serialize = "uint64")]
     U64,
+    #[strum(serialize = "uint32")]
     U32,
+    #[strum(serialize = "uint16")]
     U16,
+    #[strum(serialize = "uint8")]
     U8,
+    #[strum(serialize = "bool")]
     Bool,
 }
 
 impl Dtype {
     /// All of them.
-    pub const ALL: [Self; 13] = [
-        Self::F64,
-        Self::F32,
-        Self::F16,
-        Self::BF16,
-        Self::I64,
-        Self::I32,
-        Self::I16,
-        Self::I8,
-        Self::U64,
-        Self::U32,
-        Self::U16,
-        Self::U8,
-        Self::Bool,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// PyTorch's name: "float32", "int64", "bool".
     pub fn name(self) -> &'static str {
-        match self {
-            Self::F64 => "float64",
-            Self::F32 => "float32",
-            Self::F16 => "float16",
-            Self::BF16 => "bfloat16",
-            Self::I64 => "int64",
-            Self::I32 => "int32",
-            Self::I16 => "int16",
-            Self::I8 => "int8",
-            Self::U64 => "uint64",
-            Self::U32 => "uint32",
-            Self::U16 => "uint16",
-            Self::U8 => "uint8",
-            Self::Bool => "bool",
-        }
+        self.into()
     }
 
     /// The dtype of PyTorch's name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|dtype| dtype.name() == name)
+        name.parse().ok()
     }
 
     /// Bytes per element.

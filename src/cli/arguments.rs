@@ -54,14 +54,14 @@ impl ModelOptions {
 /// How weights fit a model, where the file does not say it itself.
 #[derive(Debug, Clone, Args)]
 pub struct FitOptions {
-    /// Whose rules a detector follows [default: told by the names in the weights].
+    /// Whose rules a detector follows [default: what the names in the weights say].
     #[arg(
         long,
         hide_possible_values = true,
         value_name = "maskrcnn-benchmark|detectron2|torchvision|caffe|luuuyi|uoip"
     )]
     pub dialect: Option<Dialect>,
-    /// Normalisation of the backbone [default: told by the model and the weights].
+    /// Normalisation of the backbone [default: what the model and the weights say].
     #[arg(long)]
     pub norm: Option<Norm>,
     /// Names of the classes: one per line, or a JSON array of strings.

@@ -4,8 +4,8 @@ use super::console::Console;
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::{Path, PathBuf};
 use vovdet_evaluation::metrics::provenance::FileRef;
-use vovdet_pretrained::cache::{Cache, Event, Fetch, Network};
-use vovdet_pretrained::catalogue::{self, Entry};
+use vovdet_pretrained::cache::{self, Cache, Event, Fault, Fetch, Network};
+use vovdet_pretrained::catalogue::{self, Entry, Role};
 use vovdet_pretrained::{Checkpoint, models};
 
 /// The official weights that the argument of `--weights` means: none when it is a file or a built-in model.
@@ -41,7 +41,9 @@ pub fn open(weights: &Path, console: &Console, offline: bool) -> Result<Checkpoi
 /// When they cannot be had or read.
 pub fn open_entry(entry: &Entry, console: &Console, offline: bool) -> Result<Checkpoint> {
     let console = console.with_download();
-    let path = Cache::from_env()?.weights(entry, &network(offline)?, &mut |event| show(&console, entry, event))?;
+    let network = network(offline)?;
+    let path =
+        Cache::from_env()?.weights(entry, &network, &mut |event| show(&console, entry, event)).map_err(explain)?;
     Ok(Checkpoint::open(path)?)
 }
 
@@ -50,18 +52,66 @@ pub fn open_entry(entry: &Entry, console: &Console, offline: bool) -> Result<Che
 /// # Errors
 /// When they cannot be had or read.
 pub fn file(entry: &Entry, offline: bool) -> Result<FileRef> {
-    let path = Cache::from_env()?.weights(entry, &network(offline)?, &mut |_| {})?;
+    let path = Cache::from_env()?.weights(entry, &network(offline)?, &mut |_| {}).map_err(explain)?;
     FileRef::of(&path).with_context(|| path.display().to_string())
 }
 
-/// Fetches official weights, or checks those in the cache.
+/// Whether a checkpoint fits the model of an entry; why not, as a clause.
+pub type Fits<'a> = dyn Fn(&Entry, &Checkpoint) -> Result<(), String> + 'a;
+
+/// Fetches official weights, or checks those in the cache. A file that is handed over must fit.
 ///
 /// # Errors
-/// When they cannot be had.
-pub fn fetch(entry: &Entry, fetch: Fetch, console: &Console, offline: bool) -> Result<PathBuf> {
+/// When they cannot be had, or do not fit.
+pub fn fetch(entry: &Entry, fetch: Fetch, fits: &Fits, console: &Console, offline: bool) -> Result<PathBuf> {
     let console = console.with_download();
-    let cache = Cache::from_env()?;
-    Ok(cache.fetch(entry, &network(offline)?, fetch, &mut |event| show(&console, entry, event))?)
+    let (cache, network) = (Cache::from_env()?, network(offline)?);
+    let fits = |checkpoint: &Checkpoint| fits(entry, checkpoint);
+    cache.fetch_fitting(entry, &network, fetch, &fits, &mut |event| show(&console, entry, event)).map_err(explain)
+}
+
+/// Refuses official weights that cannot detect, before anything is fetched: `model` and `weights` as the command line
+/// has them.
+///
+/// # Errors
+/// When what they mean is a classifier or a backbone alone.
+pub fn require_detector(model: Option<&str>, weights: Option<&Path>) -> Result<()> {
+    // A model that is named decides what weights are loaded into.
+    let (name, entry) = match (model, weights) {
+        (Some(model), _) if models::find(model).is_none() => (model, catalogue::find(model)),
+        (None, Some(weights)) => (weights.to_str().unwrap_or_default(), meant(weights)),
+        _ => return Ok(()),
+    };
+    let Some(entry) = entry.filter(|entry| entry.role != Role::Detector && entry.model.is_some()) else {
+        return Ok(());
+    };
+    let backbone = entry.model.as_deref().unwrap_or_default();
+    let mut detectors = catalogue::entries()
+        .iter()
+        .filter(|entry| entry.role == Role::Detector && entry.default)
+        .filter_map(|entry| entry.model.as_deref())
+        .filter(|detector| detector.contains(&format!("_{backbone}_")) || detector.ends_with(&format!("_{backbone}")));
+    let hint = detectors
+        .next()
+        .map_or_else(String::new, |detector| format!("; a detector with this backbone is `{detector}`"));
+    let verb = if entry.role == Role::Classifier { "classify" } else { "features" };
+    bail!("{name} is no detector but a {}: use it with `vovdet {verb}`{hint}", entry.role.name())
+}
+
+/// The cache's error, and what to type.
+fn explain(error: cache::Error) -> anyhow::Error {
+    let name = error.weights();
+    let hint = match error.fault() {
+        Fault::Offline(_) => {
+            format!(
+                "--offline or VOVDET_OFFLINE turned it off; `vovdet weights fetch {name} --from FILE` hands one over"
+            )
+        }
+        Fault::WebPage { .. } | Fault::Archive(_) => format!("`vovdet weights fetch {name} --from FILE`"),
+        Fault::Replaced { .. } => format!("`vovdet weights fetch {name} --repin`"),
+        _ => return error.into(),
+    };
+    anyhow!("{error}: {hint}")
 }
 
 /// The entry of this name.

@@ -109,3 +109,28 @@ impl Partial {
 fn beside(path: &Path) -> PathBuf {
     path.with_added_extension("json")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// `/dev/full` is what a full disk is like: everything works but writing.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_told_with_what_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights");
+        let mut partial = Partial::open(&path, "https://host/weights").unwrap();
+        let known = Known { url: "https://host/weights".into(), validator: None, total: Some(300_100) };
+        partial.restart(known).unwrap();
+        partial.file = File::options().write(true).open("/dev/full").unwrap();
+        let fault = partial.append(&[0; 1000]).unwrap_err();
+        assert!(matches!(fault, Fault::DiskFull { .. }));
+        let text = fault.to_string();
+        assert!(["is full", "300.1 kB more", "VOVDET_CACHE"].iter().all(|word| text.contains(word)), "{text}");
+        Partial::discard(&path);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -79,6 +79,17 @@ pub enum Role {
     Backbone,
 }
 
+impl Role {
+    /// `detector`, `classifier`, `backbone`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Detector => "detector",
+            Self::Classifier => "classifier",
+            Self::Backbone => "backbone",
+        }
+    }
+}
+
 /// Which program writes such files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

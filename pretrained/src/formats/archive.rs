@@ -1,8 +1,8 @@
 //! The table of contents of a zip archive. Entries are used where they lie in the file, so only
 //! stored ones are of use; nothing is ever unpacked or written.
 //!
-//! Read by hand and not by the `zip` crate, which reads the header of every entry when it opens an archive and keeps
-//! them all: torch.save writes one entry a tensor, and most are never asked for.
+//! Read by hand and not by the `zip` crate: what is wanted is not the content of an entry but where it lies, and a
+//! million entries must not cost more than their table.
 
 use std::{borrow::Cow, collections::HashMap, ops::Range};
 

@@ -46,14 +46,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 pub use body::{DETECTOR_BODY, ONE_STAGE_BODY, body_prefix, rebase_body};
 pub use hints::{closest, is_ignorable};
 use rules::{Direction, Rules, is_canonical};
 
 /// A project's way of naming parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, VariantArray, IntoStaticStr)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Naming {
     /// The canonical names themselves: torchvision's newest generation and VoVNet's reference.
     Torchvision,
@@ -78,36 +80,21 @@ pub enum Naming {
 
 /// A word that is no naming's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no naming {0:?}: use one of {names}", names = Naming::ALL.map(Naming::name).join(", "))]
+#[error("there is no naming {0:?}: use one of {names}", names = names())]
 pub struct UnknownNaming(pub String);
+
+/// The names of all namings, for a message.
+fn names() -> String {
+    Naming::ALL.iter().map(|naming| naming.name()).collect::<Vec<_>>().join(", ")
+}
 
 impl Naming {
     /// Every naming; the canonical one first.
-    pub const ALL: [Naming; 9] = [
-        Naming::Torchvision,
-        Naming::TorchvisionLegacy,
-        Naming::MaskrcnnBenchmark,
-        Naming::Detectron2,
-        Naming::Timm,
-        Naming::VisionToolbox,
-        Naming::Luuuyi,
-        Naming::Uoip,
-        Naming::Caffe,
-    ];
+    pub const ALL: &'static [Naming] = Naming::VARIANTS;
 
     /// The name in files and on the command line, for example `maskrcnn-benchmark`.
     pub fn name(self) -> &'static str {
-        match self {
-            Naming::Torchvision => "torchvision",
-            Naming::TorchvisionLegacy => "torchvision-legacy",
-            Naming::MaskrcnnBenchmark => "maskrcnn-benchmark",
-            Naming::Detectron2 => "detectron2",
-            Naming::Timm => "timm",
-            Naming::VisionToolbox => "vision-toolbox",
-            Naming::Luuuyi => "luuuyi",
-            Naming::Uoip => "uoip",
-            Naming::Caffe => "caffe",
-        }
+        self.into()
     }
 
     /// The naming that most keys of a file speak, or nothing if none knows at least half of them
@@ -118,7 +105,7 @@ impl Naming {
         let keys: Vec<&str> = keys.collect();
         let canonical: Vec<bool> = keys.iter().map(|key| is_canonical(key)).collect();
         let mut best = (None, 0, 0);
-        for naming in Naming::ALL {
+        for &naming in Naming::ALL {
             let renamed = naming.translate(&keys, Direction::ToCanonical);
             let renames = renamed.iter().flatten().count();
             let knows =
@@ -190,6 +177,6 @@ impl FromStr for Naming {
     type Err = UnknownNaming;
 
     fn from_str(text: &str) -> Result<Naming, UnknownNaming> {
-        Naming::ALL.into_iter().find(|naming| naming.name() == text).ok_or_else(|| UnknownNaming(text.to_owned()))
+        Naming::ALL.iter().copied().find(|naming| naming.name() == text).ok_or_else(|| UnknownNaming(text.to_owned()))
     }
 }

@@ -212,21 +212,6 @@ fn a_folder_that_cannot_be_used() {
     assert_eq!(server.requests().len(), 0);
 }
 
-/// `/dev/full` is what a full disk is like: everything works but writing.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_full_disk() {
-    let server = Server::start(|request, _| Reply::file(request, &weights(1), "\"a\""));
-    let bench = Bench::new(&server);
-    let partials = bench.cache.folder().join(".partial");
-    std::fs::create_dir_all(&partials).unwrap();
-    std::os::unix::fs::symlink("/dev/full", partials.join(FILE)).unwrap();
-    bench.fails(&plain(), &["is full", "300.", "kB more", "VOVDET_CACHE"]);
-    // The room that the part took is given back, and with room again everything is well.
-    assert!(!partials.join(FILE).exists());
-    bench.weights(&plain()).unwrap();
-}
-
 /// What drips would go on for ever: every read brings something in time.
 #[test]
 fn a_server_that_sends_a_byte_now_and_then_is_given_up() {

@@ -71,7 +71,7 @@ pub fn canonical(keys: &[&str]) -> Vec<String> {
         assert_eq!(back, key, "the way back");
     }
     assert_eq!(Naming::detect(refs.iter().copied()), Some(Naming::Torchvision));
-    for other in Naming::ALL {
+    for &other in Naming::ALL {
         let kept: Vec<String> = other.to_canonical(&refs).into_iter().flatten().collect();
         assert!(kept == names, "{other} does not keep {:?}", names.iter().find(|name| !kept.contains(name)));
     }

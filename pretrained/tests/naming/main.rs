@@ -24,7 +24,7 @@ fn canonical(naming: Naming, keys: &[String]) -> Vec<String> {
         .collect();
     assert_eq!(set(names.clone()).len(), keys.len(), "{naming}: two keys became one");
     assert_eq!(naming.from_canonical(&refs(&names)), keys, "{naming}: the way back");
-    for other in Naming::ALL {
+    for &other in Naming::ALL {
         // Each naming keeps what the canonical tables hold, and only that.
         let kept: Vec<String> = other.to_canonical(&refs(&names)).into_iter().flatten().collect();
         assert_eq!(kept, names, "{naming}: a result that is no canonical name to {other}");
@@ -51,7 +51,7 @@ fn canonical_names_are_the_references() {
     for list in TORCHVISION_LISTS {
         let keys = keys(list);
         assert_eq!(canonical(Naming::Torchvision, &keys), keys, "{list}");
-        for naming in Naming::ALL {
+        for &naming in Naming::ALL {
             let kept = naming.to_canonical(&refs(&keys));
             assert!(kept.iter().zip(&keys).all(|(kept, key)| kept.as_ref() == Some(key)), "{naming} renames {list}");
         }
@@ -66,7 +66,7 @@ fn every_model_goes_out_and_comes_back() {
         let in_detector: Vec<String> = bare.iter().map(|key| format!("{DETECTOR_BODY}{key}")).collect();
         let forms = if bare[0].starts_with("backbone.") { vec![bare] } else { vec![bare, in_detector] };
         for keys in forms {
-            for naming in Naming::ALL {
+            for &naming in Naming::ALL {
                 let foreign = naming.from_canonical(&refs(&keys));
                 let back: Vec<String> = naming.to_canonical(&refs(&foreign)).into_iter().flatten().collect();
                 assert_eq!(back, keys, "{list} through {naming}");
@@ -410,7 +410,7 @@ fn a_near_name_is_suggested() {
 
 #[test]
 fn namings_have_one_spelling() {
-    for naming in Naming::ALL {
+    for &naming in Naming::ALL {
         assert_eq!(naming.to_string().parse(), Ok(naming));
         assert_eq!(serde_json::to_string(&naming).unwrap(), format!("\"{naming}\""));
     }

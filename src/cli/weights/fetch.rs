@@ -23,9 +23,9 @@ pub struct Fetch {
     /// Names as `vovdet weights list` shows them; the name of a model alone stands for the one marked *.
     #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
-    /// Take this file, downloaded by other means, instead of the network.
+    /// Take this file, downloaded by other means, instead of the network; it must fit the model.
     #[arg(long, value_name = "FILE")]
-    from: Option<PathBuf>,
+    pub from: Option<PathBuf>,
     /// Fetch again and accept what comes, although it is not what it was the first time.
     #[arg(long)]
     repin: bool,
@@ -36,12 +36,22 @@ pub struct Fetch {
 
 impl Run for Fetch {
     fn run(&self, console: &Console) -> Result<Outcome> {
+        self.run_fitting(console, &|_, _| Ok(()))
+    }
+}
+
+impl Fetch {
+    /// Does it; a file that is handed over is kept only if it `fits` the entry.
+    ///
+    /// # Errors
+    /// When nothing could be done.
+    pub fn run_fitting(&self, console: &Console, fits: &official::Fits) -> Result<Outcome> {
         if self.from.is_some() && self.names.len() > 1 {
             bail!("--from is one file: give one NAME with it");
         }
         let (mut done, mut failed) = (0, 0);
         for name in &self.names {
-            match self.one(name, console) {
+            match self.one(name, console, fits) {
                 Ok(path) => {
                     done += 1;
                     console.data(&path.display().to_string())?;
@@ -54,11 +64,9 @@ impl Run for Fetch {
         }
         Ok(Outcome::of(done, failed))
     }
-}
 
-impl Fetch {
-    fn one(&self, name: &str, console: &Console) -> Result<PathBuf> {
+    fn one(&self, name: &str, console: &Console, fits: &official::Fits) -> Result<PathBuf> {
         let how = How { from: self.from.as_deref(), repin: self.repin };
-        official::fetch(official::entry(name)?, how, console, self.offline)
+        official::fetch(official::entry(name)?, how, fits, console, self.offline)
     }
 }

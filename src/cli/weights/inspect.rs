@@ -9,6 +9,7 @@ use std::path::PathBuf;
 #[command(after_long_help = "\
 Examples:
   vovdet weights inspect mask_rcnn.pth
+  vovdet weights inspect mask_rcnn.pth --all
   vovdet weights inspect mask_rcnn.pth --json | python3 -m json.tool
   vovdet weights inspect --models
   vovdet weights inspect --spec dsod300_vovnet27_slim > my_dsod.json
@@ -17,6 +18,9 @@ pub struct Inspect {
     /// The checkpoint, or the name of a built-in model or of official weights.
     #[arg(value_name = "FILE|NAME", required_unless_present_any = ["models", "spec"])]
     pub file: Option<PathBuf>,
+    /// Every tensor on a line of its own, instead of a line for each part of the network.
+    #[arg(long, conflicts_with_all = ["json", "models", "spec"])]
+    pub all: bool,
     /// One JSON object instead of text.
     #[arg(long)]
     pub json: bool,

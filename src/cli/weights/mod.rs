@@ -5,6 +5,7 @@ pub mod convert;
 pub mod fetch;
 pub mod inspect;
 pub mod list;
+pub mod remove;
 
 use super::Run;
 use clap::{Args, Subcommand};
@@ -12,8 +13,8 @@ use clap::{Args, Subcommand};
 /// Official weights by name; look into checkpoint files, check them against a model, convert them.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-PyTorch files (old and new), detectron2 pickles and safetensors are told apart by their content; nothing in a file is
-ever run.
+PyTorch files (old and new), detectron2 pickles, safetensors and Caffe models are recognised by their content; nothing in
+a file is ever run.
 
 Examples:
   vovdet weights list vovnet
@@ -33,6 +34,7 @@ pub struct Weights {
 pub enum Action {
     List(list::List),
     Fetch(fetch::Fetch),
+    Remove(remove::Remove),
     Inspect(inspect::Inspect),
     Check(check::Check),
     Convert(convert::Convert),
@@ -43,8 +45,10 @@ impl Weights {
     pub fn without_network(&self) -> Option<&dyn Run> {
         match &self.action {
             Action::List(action) => Some(action),
-            Action::Fetch(action) => Some(action),
-            Action::Inspect(_) | Action::Check(_) | Action::Convert(_) => None,
+            Action::Remove(action) => Some(action),
+            // A file that is handed over is compared with its model.
+            Action::Fetch(action) if action.from.is_none() => Some(action),
+            Action::Fetch(_) | Action::Inspect(_) | Action::Check(_) | Action::Convert(_) => None,
         }
     }
 }

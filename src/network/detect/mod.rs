@@ -14,12 +14,14 @@ use pictures::{Job, Pictures};
 use vovdet::cli::Outcome;
 use vovdet::cli::console::Console;
 use vovdet::cli::detect::{Detect, Results};
+use vovdet::cli::official;
 use vovdet_detectors::Detector;
 use vovdet_detectors::spec::{SoftNms, Task};
 
 /// Does what was asked for.
 pub fn run(args: &Detect, console: &Console) -> Result<Outcome> {
     // Everything that can be wrong with the arguments is found before the network is loaded.
+    official::require_detector(args.model.model.as_deref(), args.model.weights.as_deref())?;
     let mut coco = args.results.coco_results.as_deref().map(|path| coco_results(&args.results, path)).transpose()?;
     let pictures = Pictures::start(args.results.save.as_deref(), args.results.crops.as_deref())?;
     let model = model::load(&args.model, console, |options| {

@@ -2,6 +2,7 @@
 
 mod check;
 mod convert;
+mod fetch;
 mod inspect;
 
 use anyhow::Result;
@@ -16,6 +17,7 @@ pub fn run(args: &Weights, console: &Console) -> Result<Outcome> {
         Action::Check(action) => check::run(action, console),
         Action::Convert(action) => convert::run(action, console),
         Action::List(action) => action.run(console),
-        Action::Fetch(action) => action.run(console),
+        Action::Fetch(action) => fetch::run(action, console),
+        Action::Remove(action) => action.run(console),
     }
 }

@@ -1,4 +1,4 @@
-//! Archives of Caffe models: zip, tar and tar.gz, told by their content.
+//! Archives of Caffe models: zip, tar and tar.gz, recognised by their content.
 //!
 //! Only model files are taken out (`.caffemodel`, `.prototxt`). An archive that would write outside its folder, through
 //! a link, or more than an archive of its size can hold, is refused as a whole.
