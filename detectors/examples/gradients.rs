@@ -21,7 +21,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// What is differentiated.
 enum Subject {
-    Network(Network),
+    Network(Box<Network>),
     Backbone(Box<dyn Backbone>),
 }
 
@@ -29,7 +29,7 @@ impl Subject {
     fn build(spec: ModelSpec) -> Result<Self> {
         if let Task::MaskRcnn(_) = spec.task {
             let spec = ModelSpec { classes: Class::from_names(["a", "b", "c"]), ..spec };
-            return Ok(Self::Network(Network::build(&spec, Device::Cpu, Kind::Double)?));
+            return Ok(Self::Network(Box::new(Network::build(&spec, Device::Cpu, Kind::Double)?)));
         }
         let mut variables = nn::VarStore::new(Device::Cpu);
         let backbone = backbone::build(&variables.root(), &spec.backbone);
@@ -40,7 +40,7 @@ impl Subject {
     fn parameters(&mut self) -> Result<Vec<Parameter>> {
         let mut parameters = Vec::new();
         let layers: &mut dyn Layers = match self {
-            Self::Network(network) => network,
+            Self::Network(network) => network.as_mut(),
             Self::Backbone(backbone) => backbone,
         };
         layers.visit(&mut |layer| {

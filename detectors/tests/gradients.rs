@@ -19,9 +19,12 @@ const LIMIT: f64 = 1e-8;
 /// Of the largest gradient: below it, a gradient is rounding (see the script).
 const ROUNDING: f64 = 1e-12;
 
+/// Name, norm, and some elements of a gradient.
+type Gradient = (String, f64, Vec<(i64, f64)>);
+
 /// Two-stage detectors are whole networks here, everything else is a backbone.
 enum Subject {
-    Network(Network),
+    Network(Box<Network>),
     Backbone(Box<dyn Backbone>),
 }
 
@@ -31,7 +34,7 @@ impl Subject {
         let mut spec = ModelSpec::named(fixture["model"].as_str().unwrap(), dialect).unwrap();
         if let Task::MaskRcnn(_) = spec.task {
             spec.classes = Class::from_names((0..fixture["classes"].as_u64().unwrap()).map(|i| i.to_string()));
-            return Self::Network(Network::build(&spec, Device::Cpu, Kind::Double).unwrap());
+            return Self::Network(Box::new(Network::build(&spec, Device::Cpu, Kind::Double).unwrap()));
         }
         let mut variables = nn::VarStore::new(Device::Cpu);
         let backbone = backbone::build(&variables.root(), &spec.backbone);
@@ -42,10 +45,15 @@ impl Subject {
     fn parameters(&mut self) -> Vec<Parameter> {
         let mut parameters = Vec::new();
         let layers: &mut dyn Layers = match self {
-            Self::Network(network) => network,
+            Self::Network(network) => network.as_mut(),
             Self::Backbone(backbone) => backbone,
         };
-        layers.visit(&mut |layer| Ok(parameters.extend(layer.parameters()))).unwrap();
+        layers
+            .visit(&mut |layer| {
+                parameters.extend(layer.parameters());
+                Ok(())
+            })
+            .unwrap();
         parameters
     }
 
@@ -104,7 +112,7 @@ fn agree(name: &str) {
         loss.backward();
         let (ours, theirs) = (loss.double_value(&[]), fixture[mode]["loss"].as_f64().unwrap());
         assert!(near(ours, theirs, theirs), "{mode}: loss {ours}, the reference's is {theirs}");
-        let gradients: Vec<(String, f64, Vec<(i64, f64)>)> = list(&fixture[mode]["gradients"]);
+        let gradients: Vec<Gradient> = list(&fixture[mode]["gradients"]);
         // The same parameters, in the reference's order.
         let ours: Vec<&String> = parameters.iter().filter(|p| p.trainable).map(|p| &p.name).collect();
         assert_eq!(ours, gradients.iter().map(|(name, ..)| name).collect::<Vec<_>>(), "{mode}");

@@ -6,7 +6,7 @@ use crate::Error;
 use serde_json::Value;
 
 /// Smallest and largest value of every number, by the name of its field (an array's is that of the array).
-const NUMBERS: [(&str, f64, f64); 46] = [
+const NUMBERS: &[(&str, f64, f64)] = &[
     // Widths of layers, in channels.
     ("stem", 1.0, CHANNELS),
     ("stage_conv", 1.0, CHANNELS),
@@ -311,19 +311,16 @@ mod tests {
 
     #[test]
     fn the_field_is_named() {
-        let message = |name: &str, change: fn(&mut Value)| {
+        type Change = fn(&mut Value);
+        let message = |name: &str, change: Change| {
             let mut value = serde_json::to_value(ModelSpec::named(name, None).unwrap()).unwrap();
             change(&mut value);
             ModelSpec::from_json(&value.to_string(), "w.safetensors").unwrap_err().to_string()
         };
         let two_stage = "mask_rcnn_vovnet39_fpn";
-        for (name, change, wanted) in [
+        let cases: [(&str, Change, &str); 10] = [
             // Trials B4.
-            (
-                two_stage,
-                (|v| v["backbone"]["blocks"][2] = 2_147_483_647u32.into()) as fn(&mut Value),
-                "backbone.blocks[2] is 2147483647",
-            ),
+            (two_stage, |v| v["backbone"]["blocks"][2] = 2_147_483_647u32.into(), "backbone.blocks[2] is 2147483647"),
             (
                 two_stage,
                 |v| v["backbone"]["stage_conv"][3] = (1u64 << 40).into(),
@@ -341,7 +338,8 @@ mod tests {
                 |v| v["task"]["priors"][0]["ratios"] = vec![2.0; 300].into(),
                 "task.priors[0].ratios has 300",
             ),
-        ] {
+        ];
+        for (name, change, wanted) in cases {
             let message = message(name, change);
             assert!(message.contains("w.safetensors") && message.contains(wanted), "{message}");
         }

@@ -28,9 +28,9 @@ const LEAVES: [&str; 5] = ["weight", "bias", "running_mean", "running_var", "num
 /// else the one with the fewest letters to change, if they are few. Of equals the first in the alphabet, so that the
 /// order of the names does not matter. The name of a parameter is only compared with those that end as it does.
 pub fn closest<'a>(key: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let leaf = |name: &str| LEAVES.into_iter().find(|leaf| name.rsplit('.').next() == Some(leaf));
+    let leaf = |name: &str| LEAVES.into_iter().find(|leaf| name.rsplit('.').next() == Some(*leaf));
     let end = leaf(key);
-    let names: Vec<&str> = among.filter(|name| leaf(name) == end).collect();
+    let names: Vec<&str> = among.filter(|&name| leaf(name) == end).collect();
     let mut prefixed = names.iter().filter(|name| differ_by_prefix(key, name));
     if let (Some(name), None) = (prefixed.next(), prefixed.next()) {
         return Some(name);

@@ -16,7 +16,7 @@ pub fn run(args: &Fetch, console: &Console) -> Result<Outcome> {
 /// Whether names and shapes of a checkpoint are those of the entry's model; why not, as a clause.
 fn fits(entry: &Entry, checkpoint: &Checkpoint) -> Result<(), String> {
     let Some(model) = &entry.model else { return Ok(()) };
-    let (report, others) =
+    let report =
         compare(entry, model, checkpoint).map_err(|error| format!("it does not fit {model}: {}", sentence(&error)))?;
     if report.is_complete() {
         return Ok(());
@@ -25,14 +25,14 @@ fn fits(entry: &Entry, checkpoint: &Checkpoint) -> Result<(), String> {
     let differences = format!(
         "{missing} parameters are missing, {shapes} have another shape, {unexpected} belong to another network"
     );
-    match others.first() {
+    match report.fits.first() {
         Some(other) => Err(format!("it fits {other}, not {model} ({differences})")),
         None => Err(format!("it does not fit {model} ({differences})")),
     }
 }
 
-/// The load report, and the models that a checkpoint which does not fit belongs to.
-fn compare(entry: &Entry, model: &str, checkpoint: &Checkpoint) -> Result<(LoadReport, Vec<String>)> {
+/// The load report of a checkpoint in the entry's model.
+fn compare(entry: &Entry, model: &str, checkpoint: &Checkpoint) -> Result<LoadReport> {
     let dialect = entry.dialect.as_deref().map(|name| name.parse().map_err(anyhow::Error::msg)).transpose()?;
     let spec = ModelSpec::named(model, dialect)?;
     // Opened anew, because folding takes the whole checkpoint.
@@ -41,7 +41,5 @@ fn compare(entry: &Entry, model: &str, checkpoint: &Checkpoint) -> Result<(LoadR
     let last_layers = ["classifier.*", "fc.*", "head.*"];
     let allow = if entry.role == Role::Backbone { last_layers.map(String::from).to_vec() } else { Vec::new() };
     let options = LoadOptions { dialect, allow, ..LoadOptions::default() };
-    let (_, report) = vovdet_detectors::check(Some(spec), &checkpoint, &options)?;
-    let others = if report.is_complete() { Vec::new() } else { vovdet_detectors::identify(&checkpoint) };
-    Ok((report, others))
+    Ok(vovdet_detectors::check(Some(spec), &checkpoint, &options)?.1)
 }
