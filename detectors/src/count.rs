@@ -8,9 +8,9 @@ use tch::{Device, Kind, Tensor};
 
 /// What a model, or a part of one, costs for one image.
 ///
-/// The conventions are the VoVNet paper's (spec/refinedet.md §6): parameters are the weights and biases of convolutions
-/// and linear layers, scales of L2 norms, and two per normalised channel, running statistics excluded; a FLOP is one
-/// multiply-add of a convolution or linear layer, or one element that a normalisation writes.
+/// The conventions are the VoVNet paper's (docs/reference/refinedet.md §6): parameters are the weights and biases of
+/// convolutions and linear layers, scales of L2 norms, and two per normalised channel, running statistics excluded; a
+/// FLOP is one multiply-add of a convolution or linear layer, or one element that a normalisation writes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Parameters.

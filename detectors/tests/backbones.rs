@@ -55,7 +55,7 @@ fn procedural_weights_are_the_references() {
     assert_eq!(got[..4], want);
 }
 
-/// Body parameters (convolutions and affine norms) and classifier totals of spec/vovnet.md §5.
+/// Body parameters (convolutions and affine norms) and classifier totals of docs/reference/vovnet.md §5.
 /// maskrcnn-benchmark configs/gn_baselines/scratch_e2e_mask_rcnn_R_50_FPN_Xconv1fc_3x_gn.yaml and detectron2
 /// configs/Misc/mask_rcnn_R_50_FPN_3x_gn.yaml against both projects' defaults (`STRIDE_IN_1X1`).
 #[test]

@@ -1,5 +1,5 @@
-//! Parameters and multiply-adds against what was published (sources: spec/refinedet.md §6, spec/dsod.md §1.7 and §3,
-//! spec/pelee_mobilenet_cifar.md §1.5, §2.2 and §5.3).
+//! Parameters and multiply-adds against what was published (sources: docs/reference/refinedet.md §6,
+//! docs/reference/dsod.md §1.7 and §3, docs/reference/pelee_mobilenet_cifar.md §1.5, §2.2 and §5.3).
 #![allow(clippy::unwrap_used)]
 
 use vovdet_detectors::spec::Class;
@@ -64,7 +64,7 @@ fn counts_are_exact() {
     }
 }
 
-/// The parts of a two-stage detector, spec/mask_rcnn.md §1: FPN, RPN, box head and mask head together.
+/// The parts of a two-stage detector, docs/reference/mask_rcnn.md §1: FPN, RPN, box head and mask head together.
 #[test]
 fn parts_of_mask_rcnn_are_the_published_ones() {
     for (name, heads) in [

@@ -183,7 +183,7 @@ fn caffe_vovnet39_classifier() {
 }
 
 /// MobileNet-SSD as it is deployed: no norms, biases instead. The count of prior boxes is the published one
-/// (spec/pelee_mobilenet_cifar.md §2.1).
+/// (docs/reference/pelee_mobilenet_cifar.md §2.1).
 #[test]
 fn a_merged_caffe_file_needs_no_norms() {
     let name = "ssd300_mobilenet";

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 /// The 80 classes of COCO as (category id, name), by rising id.
 ///
 /// Ids lie between 1 and 90 and have gaps; a class's place in this list is its contiguous number,
-/// from 0 (spec/mask_rcnn.md §11).
+/// from 0 (docs/reference/mask_rcnn.md §11).
 pub fn coco() -> &'static [(u32, &'static str)] {
     &COCO
 }
@@ -133,7 +133,7 @@ const VOC: [&str; 20] = [
 mod tests {
     use super::*;
 
-    /// The rule of spec/mask_rcnn.md §11, from maskrcnn-benchmark's and detectron2's data sets.
+    /// The rule of docs/reference/mask_rcnn.md §11, from maskrcnn-benchmark's and detectron2's data sets.
     #[test]
     fn coco_ids_have_the_gaps_that_the_data_set_has() {
         let missing = [12, 26, 29, 30, 45, 66, 68, 69, 71, 83];

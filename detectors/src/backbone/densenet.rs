@@ -10,7 +10,7 @@ use tch::{Tensor, nn};
 const BOTTLENECK: i64 = 4;
 
 /// The backbone. Its features are the transitions' convolutions, before they are pooled, and the normalised end: what
-/// RefineDet reads (spec/refinedet.md §6).
+/// RefineDet reads (docs/reference/refinedet.md §6).
 #[derive(Debug)]
 pub struct Densenet {
     stem: ConvNormAct,

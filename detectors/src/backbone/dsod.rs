@@ -1,4 +1,4 @@
-//! DSOD's backbone (arXiv 1708.01241; spec/dsod.md §1.1).
+//! DSOD's backbone (arXiv 1708.01241; docs/reference/dsod.md §1.1).
 
 use super::densenet::{DenseLayer, Preactivated, dense};
 use super::{Backbone, FeatureInfo};

@@ -1,4 +1,4 @@
-//! MobileNet V1 (arXiv 1704.04861; spec/pelee_mobilenet_cifar.md §2.1).
+//! MobileNet V1 (arXiv 1704.04861; docs/reference/pelee_mobilenet_cifar.md §2.1).
 
 use super::{Backbone, FeatureInfo, pyramid};
 use crate::Error;

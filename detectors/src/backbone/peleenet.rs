@@ -1,4 +1,4 @@
-//! PeleeNet (arXiv 1804.06882; spec/pelee_mobilenet_cifar.md §1.1), parameter names of its PyTorch reference.
+//! PeleeNet (arXiv 1804.06882; docs/reference/pelee_mobilenet_cifar.md §1.1), parameter names of its PyTorch reference.
 
 use super::{Backbone, FeatureInfo, pyramid};
 use crate::Error;

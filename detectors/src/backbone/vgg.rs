@@ -1,4 +1,4 @@
-//! VGG-16 (arXiv 1409.1556) as SSD and RefineDet reduce it (spec/refinedet.md §4).
+//! VGG-16 (arXiv 1409.1556) as SSD and RefineDet reduce it (docs/reference/refinedet.md §4).
 
 use super::{Backbone, FeatureInfo};
 use crate::Error;

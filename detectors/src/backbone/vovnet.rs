@@ -1,4 +1,4 @@
-//! VoVNet V1 (arXiv 1904.09730) and V2 (arXiv 1911.06667), in the forms of its references (spec/vovnet.md).
+//! VoVNet V1 (arXiv 1904.09730) and V2 (arXiv 1911.06667), in the forms of its references (docs/reference/vovnet.md).
 
 use super::{Backbone, FeatureInfo, pyramid};
 use crate::Error;

@@ -193,7 +193,7 @@ fn half_even(x: f64) -> u32 {
     x.round_ties_even() as u32
 }
 
-/// maskrcnn-benchmark: the short side is exact, the long one is truncated (spec/mask_rcnn.md §9).
+/// maskrcnn-benchmark: the short side is exact, the long one is truncated (docs/reference/mask_rcnn.md §9).
 fn benchmark_size(w: u32, h: u32, min: u32, max: u32) -> (u32, u32) {
     let (short, long) = (f64::from(w.min(h)), f64::from(w.max(h)));
     let mut size = f64::from(min);

@@ -6,7 +6,7 @@ use crate::Error;
 use crate::spec::{L2Rule, NormKind, NormSpec};
 use tch::{Kind, Tensor, nn};
 
-/// Channels that share a mean in GroupNorm come in this many groups (spec/vovnet.md §3).
+/// Channels that share a mean in GroupNorm come in this many groups (docs/reference/vovnet.md §3).
 const GROUPS: i64 = 32;
 
 /// A normalisation layer with its statistics.
@@ -230,6 +230,6 @@ impl Layer for L2Norm {
         Ok(())
     }
 
-    /// Its few operations are not counted (spec/refinedet.md §6).
+    /// Its few operations are not counted (docs/reference/refinedet.md §6).
     fn count_into(&mut self, _tally: Option<Tally>) {}
 }

@@ -99,7 +99,7 @@ fn adapt_norm(spec: &mut ModelSpec, keys: &Keys) {
     }
 }
 
-/// Cell anchors that maskrcnn-benchmark keeps as buffers (spec/mask_rcnn.md §3).
+/// Cell anchors that maskrcnn-benchmark keeps as buffers (docs/reference/mask_rcnn.md §3).
 fn stored_anchors(head: &MaskRcnnSpec, checkpoint: &Checkpoint, keys: &Keys) -> Result<Vec<Vec<[f32; 4]>>, Error> {
     if head.dialect.rules().is_some_and(|rules| !rules.stored_anchors) {
         return Ok(head.anchors.cells.clone());

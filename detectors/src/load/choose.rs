@@ -102,7 +102,7 @@ fn name_classes(spec: &mut ModelSpec, names: &[String], checkpoint: &Checkpoint)
 }
 
 /// The eps that goes with a normalisation named without one: a frozen V1 is maskrcnn-benchmark's, which has none, and a
-/// frozen V2 is detectron2's (spec/vovnet.md §3).
+/// frozen V2 is detectron2's (docs/reference/vovnet.md §3).
 fn norm_eps(spec: &ModelSpec, kind: NormKind, dialect: Option<Dialect>) -> f64 {
     if kind != NormKind::Frozen {
         return 1e-5;

@@ -57,7 +57,7 @@ impl Keys {
     }
 
     /// The dialect that a detector's keys speak; none for a bare backbone, whose keys are the same everywhere but in
-    /// Caffe, where the network behind them is another one (spec/vovnet.md §2.2).
+    /// Caffe, where the network behind them is another one (docs/reference/vovnet.md §2.2).
     pub(super) fn dialect(&self) -> Option<Dialect> {
         let any = |prefixes: &[&str]| prefixes.iter().any(|prefix| self.any_below(prefix));
         let two_stage = any(&["rpn.", "roi_heads."]);

@@ -1,4 +1,4 @@
-//! The three heads (spec/mask_rcnn.md §7).
+//! The three heads (docs/reference/mask_rcnn.md §7).
 
 use crate::Error;
 use crate::layers::{Act, ConvNormAct, ConvSpec, Linear, PathExt, chain, layers};

@@ -1,4 +1,4 @@
-//! From the box head's outputs to detections in the original image (spec/mask_rcnn.md §8 to §10).
+//! From the box head's outputs to detections in the original image (docs/reference/mask_rcnn.md §8 to §10).
 
 use super::proposals::Proposals;
 use crate::detection::Detection;
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use tch::{Kind, Tensor};
 use vovdet_native::HostArray;
 
-/// What box deltas were multiplied by in training (spec/mask_rcnn.md §5).
+/// What box deltas were multiplied by in training (docs/reference/mask_rcnn.md §5).
 const ROI_WEIGHTS: [f32; 4] = [10.0, 10.0, 5.0, 5.0];
 
 /// Detections of one image in input pixels, best first.

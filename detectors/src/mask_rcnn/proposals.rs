@@ -1,4 +1,4 @@
-//! From objectness and deltas to proposals (spec/mask_rcnn.md §4).
+//! From objectness and deltas to proposals (docs/reference/mask_rcnn.md §4).
 
 use crate::Error;
 use crate::ops::anchors::{AnchorGrid, cell_anchors};

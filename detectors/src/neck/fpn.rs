@@ -1,4 +1,4 @@
-//! Feature pyramid network (arXiv 1612.03144; spec/mask_rcnn.md §2).
+//! Feature pyramid network (arXiv 1612.03144; docs/reference/mask_rcnn.md §2).
 
 use crate::Error;
 use crate::layers::{Act, ConvNormAct, ConvSpec, PathExt, layers};

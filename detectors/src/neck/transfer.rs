@@ -1,4 +1,4 @@
-//! RefineDet's transfer connection blocks (arXiv 1711.06897; spec/refinedet.md §1).
+//! RefineDet's transfer connection blocks (arXiv 1711.06897; docs/reference/refinedet.md §1).
 
 use crate::Error;
 use crate::layers::{Act, ConvNormAct, ConvSpec, PathExt, layers};

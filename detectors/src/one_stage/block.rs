@@ -5,7 +5,8 @@ use crate::layers::{Act, ConvNormAct, ConvSpec, PathExt, chain, module};
 use crate::spec::{BlockSpec, NormSpec};
 use tch::{Tensor, nn};
 
-/// `ReLU(branch1(x) + branch2(x))`; a stride sits on the 1x1 convolutions that read `x` (spec/refinedet.md §5).
+/// `ReLU(branch1(x) + branch2(x))`; a stride sits on the 1x1 convolutions that read `x` (docs/reference/refinedet.md
+/// §5).
 #[derive(Debug)]
 pub(super) struct Block {
     branch1: ConvNormAct,

@@ -183,7 +183,7 @@ impl OneStage {
         let scaled = [b[0] * x, b[1] * y, b[2] * x, b[3] * y];
         match (self.rules.clip_after_rescale, &self.head.refine) {
             (false, _) => scaled,
-            // RefineDet's test harness knows pixels, not borders (spec/refinedet.md §2).
+            // RefineDet's test harness knows pixels, not borders (docs/reference/refinedet.md §2).
             (true, Some(_)) => clip(&scaled, width, height, 1.0),
             (true, None) => clip(&scaled, width, height, 0.0),
         }

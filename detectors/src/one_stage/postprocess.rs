@@ -1,4 +1,4 @@
-//! From raw outputs to detections (spec/refinedet.md §2, spec/dsod.md §1.6).
+//! From raw outputs to detections (docs/reference/refinedet.md §2, docs/reference/dsod.md §1.6).
 
 use super::head::Raw;
 use crate::Error;

@@ -1,4 +1,4 @@
-//! Anchors of a pyramid level (spec/mask_rcnn.md §3), computed where they are needed instead of stored.
+//! Anchors of a pyramid level (docs/reference/mask_rcnn.md §3), computed where they are needed instead of stored.
 
 use super::boxes::Bbox;
 use crate::spec::{AnchorRule, AnchorSpec};
@@ -68,7 +68,7 @@ mod tests {
         cell_anchors(rule, &spec, size, stride)
     }
 
-    /// Values of spec/mask_rcnn.md §3, which are also those in published checkpoints.
+    /// Values of docs/reference/mask_rcnn.md §3, which are also those in published checkpoints.
     #[test]
     fn legacy_anchors_are_those_of_the_checkpoints() {
         let expected: [(f64, f64, [Bbox; 3]); 5] = [
@@ -83,7 +83,7 @@ mod tests {
         }
     }
 
-    /// Values of spec/mask_rcnn.md §3.
+    /// Values of docs/reference/mask_rcnn.md §3.
     #[test]
     fn rounded_anchors_are_torchvisions() {
         assert_eq!(level(AnchorRule::Rounded, 32., 4.)[0], [-23., -11., 23., 11.]);

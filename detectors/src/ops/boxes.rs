@@ -1,4 +1,4 @@
-//! Box coding and clipping (spec/mask_rcnn.md §5).
+//! Box coding and clipping (docs/reference/mask_rcnn.md §5).
 
 /// `[x1, y1, x2, y2]` in pixels.
 pub type Bbox = [f32; 4];

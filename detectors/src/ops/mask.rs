@@ -1,4 +1,4 @@
-//! From 28x28 probabilities to run-length masks in the photograph (spec/mask_rcnn.md §10).
+//! From 28x28 probabilities to run-length masks in the photograph (docs/reference/mask_rcnn.md §10).
 //!
 //! Runs are written directly, column by column as COCO orders them: no bitmap of the photograph is ever made.
 

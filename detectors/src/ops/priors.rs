@@ -1,4 +1,4 @@
-//! Prior boxes of one-stage detectors (spec/dsod.md §1.2, spec/refinedet.md §1 and §4.2).
+//! Prior boxes of one-stage detectors (docs/reference/dsod.md §1.2, docs/reference/refinedet.md §1 and §4.2).
 
 use super::boxes::Bbox;
 use crate::spec::{PriorMap, PriorRule};

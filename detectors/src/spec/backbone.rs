@@ -48,7 +48,7 @@ impl BackboneSpec {
     }
 }
 
-/// A VoVNet (spec/vovnet.md §1; arXiv 1904.09730 and 1911.06667).
+/// A VoVNet (docs/reference/vovnet.md §1; arXiv 1904.09730 and 1911.06667).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VovnetSpec {
     /// Channels of the three stem convolutions.
@@ -90,8 +90,8 @@ pub enum Ese {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
-    /// VoVNet (spec/vovnet.md §2.2): third stem convolution with stride 2, identity shortcuts from the second module of
-    /// a stage on. Others: pools round down or are padded, as torchvision's.
+    /// VoVNet (docs/reference/vovnet.md §2.2): third stem convolution with stride 2, identity shortcuts from the second
+    /// module of a stage on. Others: pools round down or are padded, as torchvision's.
     #[default]
     Pytorch,
     /// VoVNet: third stem convolution with stride 1 and a max pool behind it, no identity: the nets of the paper.
@@ -131,7 +131,8 @@ pub struct DensenetSpec {
     pub norm: NormSpec,
 }
 
-/// DSOD's backbone (arXiv 1708.01241; spec/dsod.md §1.1), named by its stem, bottleneck and growth: DS/64-192-48-1.
+/// DSOD's backbone (arXiv 1708.01241; docs/reference/dsod.md §1.1), named by its stem, bottleneck and growth:
+/// DS/64-192-48-1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DsodSpec {
     /// Channels of the stem's first convolutions; the third has twice as many.
@@ -140,13 +141,14 @@ pub struct DsodSpec {
     pub bottleneck: i64,
     /// Channels that a dense layer adds.
     pub growth: i64,
-    /// Whether the second feature is `[reduced, side]`, as in Caffe, or the other way round (spec/dsod.md §1.9).
+    /// Whether the second feature is `[reduced, side]`, as in Caffe, or the other way round (docs/reference/dsod.md
+    /// §1.9).
     pub side_last: bool,
     /// Normalisation.
     pub norm: NormSpec,
 }
 
-/// PeleeNet (arXiv 1804.06882; spec/pelee_mobilenet_cifar.md §1.1).
+/// PeleeNet (arXiv 1804.06882; docs/reference/pelee_mobilenet_cifar.md §1.1).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PeleenetSpec {
     /// How the transitions pool.
@@ -155,7 +157,7 @@ pub struct PeleenetSpec {
     pub norm: NormSpec,
 }
 
-/// MobileNet V1 with width 1 (arXiv 1704.04861; spec/pelee_mobilenet_cifar.md §2.1).
+/// MobileNet V1 with width 1 (arXiv 1704.04861; docs/reference/pelee_mobilenet_cifar.md §2.1).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MobilenetSpec {
     /// ReLU6 (timm) instead of ReLU.
@@ -202,7 +204,7 @@ pub enum VggReduction {
 pub struct NormSpec {
     /// Which one.
     pub kind: NormKind,
-    /// Added to the variance; 0 in maskrcnn-benchmark's FrozenBatchNorm (spec/vovnet.md §3).
+    /// Added to the variance; 0 in maskrcnn-benchmark's FrozenBatchNorm (docs/reference/vovnet.md §3).
     pub eps: f64,
     /// Share of a training batch in the running statistics of a BatchNorm.
     #[serde(default = "usual_momentum", skip_serializing_if = "is_usual_momentum")]

@@ -16,7 +16,7 @@ impl Class {
     /// The class table of a detector with `foreground` classes when nobody gives one.
     ///
     /// 80 is COCO in contiguous order, 90 is COCO by raw category id (torchvision), 20 is VOC, and any other number is
-    /// `class 1`, `class 2`, … with ids from 1 (spec/mask_rcnn.md §11).
+    /// `class 1`, `class 2`, … with ids from 1 (docs/reference/mask_rcnn.md §11).
     pub fn table(foreground: usize) -> Vec<Self> {
         let coco = classes::coco();
         match foreground {

@@ -90,7 +90,7 @@ impl FromStr for Dialect {
     }
 }
 
-/// The facts in which the dialects differ (spec/mask_rcnn.md); the flow of the detector is the same for all.
+/// The facts in which the dialects differ (docs/reference/mask_rcnn.md); the flow of the detector is the same for all.
 #[derive(Debug)]
 pub struct Rules {
     /// Added to `x2 - x1` for a width: 1 in maskrcnn-benchmark's inclusive boxes, else 0 (§5).
@@ -152,7 +152,7 @@ pub enum Background {
     Last,
 }
 
-/// How cell anchors come from sizes and ratios (spec/mask_rcnn.md §3).
+/// How cell anchors come from sizes and ratios (docs/reference/mask_rcnn.md §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnchorRule {
     /// Rounded at the scale of the stride, centred on (stride - 1) / 2, inclusive corners.
@@ -172,7 +172,7 @@ pub enum LevelEpsilon {
     Outside(f32),
 }
 
-/// The two ways to paste a mask (spec/mask_rcnn.md §10).
+/// The two ways to paste a mask (docs/reference/mask_rcnn.md §10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaskPaste {
     /// Mask padded by one, box grown by 30/28 and truncated to integers, bilinear resize, `> 0.5`.

@@ -37,7 +37,7 @@ pub enum ChannelOrder {
 #[serde(tag = "rule", rename_all = "kebab-case")]
 pub enum ResizeRule {
     /// Short side to `min` unless the long side would pass `max`; each dialect rounds in its own way
-    /// (spec/mask_rcnn.md §9).
+    /// (docs/reference/mask_rcnn.md §9).
     ShortSide {
         /// Wanted short side in pixels.
         min: u32,
@@ -90,8 +90,8 @@ const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 
 impl InputSpec {
-    /// The input of a dialect's two-stage COCO detectors: 800 by at most 1333 pixels (spec/mask_rcnn.md §9); none for a
-    /// dialect that has none.
+    /// The input of a dialect's two-stage COCO detectors: 800 by at most 1333 pixels (docs/reference/mask_rcnn.md §9);
+    /// none for a dialect that has none.
     pub fn coco(dialect: Dialect) -> Option<Self> {
         let resize = |rounding| ResizeRule::ShortSide { min: 800, max: 1333, rounding };
         let bgr = |mean, rounding| Self { resize: resize(rounding), pad_to: 32, ..Self::bgr(mean) };
@@ -140,7 +140,7 @@ impl InputSpec {
         self
     }
 
-    /// The input of ImageNet classifiers: short side 256, central 224 (spec/vovnet.md §6).
+    /// The input of ImageNet classifiers: short side 256, central 224 (docs/reference/vovnet.md §6).
     pub fn imagenet() -> Self {
         Self {
             channels: ChannelOrder::Rgb,

@@ -44,7 +44,7 @@ pub struct AnchorSpec {
     pub cells: Vec<Vec<[f32; 4]>>,
 }
 
-/// Region proposal network at test time (spec/mask_rcnn.md §4).
+/// Region proposal network at test time (docs/reference/mask_rcnn.md §4).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RpnSpec {
     /// 3x3 convolutions before the two outputs.
@@ -81,7 +81,7 @@ pub struct MaskHeadSpec {
     pub norm: Option<NormSpec>,
 }
 
-/// From scores to detections (spec/mask_rcnn.md §8).
+/// From scores to detections (docs/reference/mask_rcnn.md §8).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PostSpec {
     /// Detections must score above this.
@@ -110,7 +110,8 @@ impl MaskRcnnSpec {
         }
     }
 
-    /// The `_gn` scratch configuration (spec/mask_rcnn.md §13): group norm in neck and heads, 4conv1fc box head.
+    /// The `_gn` scratch configuration (docs/reference/mask_rcnn.md §13): group norm in neck and heads, 4conv1fc box
+    /// head.
     pub fn with_group_norm(mut self) -> Self {
         let norm = Some(NormSpec::GROUP);
         self.fpn.norm = norm;

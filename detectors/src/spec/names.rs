@@ -6,7 +6,7 @@ use super::{
 };
 use crate::Error;
 
-/// One row of spec/vovnet.md §1.
+/// One row of docs/reference/vovnet.md §1.
 struct Row {
     name: &'static str,
     stem: [i64; 3],
@@ -116,7 +116,7 @@ pub fn model_names() -> Vec<String> {
     names
 }
 
-/// GroupNorm needs channels divisible by 32, which the slim widths 80 and 112 are not (spec/vovnet.md §3).
+/// GroupNorm needs channels divisible by 32, which the slim widths 80 and 112 are not (docs/reference/vovnet.md §3).
 fn group_norm_fits(backbone: &str) -> bool {
     let form = [BOTTLENECK, TOOLBOX].iter().find_map(|suffix| backbone.strip_suffix(suffix)).unwrap_or(backbone);
     match VOVNETS.iter().find(|r| form == r.name) {
@@ -149,7 +149,8 @@ impl ModelSpec {
             let imagenet = InputSpec::imagenet();
             let caffe = InputSpec { resampler: imagenet.resampler, ..InputSpec::caffe(224) };
             let input = match (&backbone, dialect) {
-                // Its Caffe file takes the same numbers in the other order (spec/pelee_mobilenet_cifar.md §1.2).
+                // Its Caffe file takes the same numbers in the other order (docs/reference/pelee_mobilenet_cifar.md
+                // §1.2).
                 (BackboneSpec::Peleenet(_), Some(Dialect::Caffe)) => imagenet.reversed(),
                 (_, Some(dialect)) => {
                     InputSpec { resize: imagenet.resize, ..InputSpec::coco(dialect).unwrap_or(caffe) }

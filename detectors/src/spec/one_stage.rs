@@ -53,18 +53,18 @@ pub enum ExtraSpec {
         /// Normalisation of all three.
         norm: NormSpec,
     },
-    /// DSOD's dense prediction unit (spec/dsod.md §1.1): a pooled and a convolved half.
+    /// DSOD's dense prediction unit (docs/reference/dsod.md §1.1): a pooled and a convolved half.
     Dense {
         /// Channels of each half.
         width: i64,
         /// Order of the halves: pooled first, as in Caffe.
         pool_first: bool,
-        /// Neither padding nor rounding up: the last unit of the PyTorch port (spec/dsod.md §1.9).
+        /// Neither padding nor rounding up: the last unit of the PyTorch port (docs/reference/dsod.md §1.9).
         valid: bool,
         /// Normalisation.
         norm: NormSpec,
     },
-    /// RefineDet's res6: a residual bottleneck whose 1x1 convolutions have stride 2 (spec/refinedet.md §5).
+    /// RefineDet's res6: a residual bottleneck whose 1x1 convolutions have stride 2 (docs/reference/refinedet.md §5).
     Residual {
         /// Its widths.
         block: BlockSpec,
@@ -168,7 +168,7 @@ pub struct SoftNms {
 }
 
 impl SoftNms {
-    /// RefineDet's COCO protocol (spec/refinedet.md §2).
+    /// RefineDet's COCO protocol (docs/reference/refinedet.md §2).
     pub const COCO: Self = Self { threshold: 0.3, score: 0.01 };
 }
 
@@ -191,7 +191,7 @@ pub struct OneStageRules {
     pub nms_inclusive: bool,
     /// An objectness at the threshold itself is not enough.
     pub objectness_inclusive: bool,
-    /// The limit of detections per image has no effect (spec/refinedet.md §4.2, 3).
+    /// The limit of detections per image has no effect (docs/reference/refinedet.md §4.2, 3).
     pub keep_all: bool,
     /// A prior answers with its best class only.
     pub one_per_prior: bool,
@@ -217,13 +217,14 @@ pub enum L2Rule {
 /// How prior boxes are computed, and in which form they are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PriorRule {
-    /// Sizes cut to integers, corners as fractions, not clipped (spec/dsod.md §1.2).
+    /// Sizes cut to integers, corners as fractions, not clipped (docs/reference/dsod.md §1.2).
     Caffe,
     /// Widths and heights at most the input's, corners in pixels.
     Torchvision,
-    /// Centre, width and height as fractions, clamped to 0..1 (spec/refinedet.md §4.2, 1).
+    /// Centre, width and height as fractions, clamped to 0..1 (docs/reference/refinedet.md §4.2, 1).
     Luuuyi,
-    /// Centre, width and height as fractions; the larger square first, then ratios ascending (spec/dsod.md §1.9).
+    /// Centre, width and height as fractions; the larger square first, then ratios ascending (docs/reference/dsod.md
+    /// §1.9).
     Uoip,
 }
 

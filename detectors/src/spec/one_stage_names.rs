@@ -11,7 +11,7 @@ use super::{
 const FAMILIES: [(&str, &[u32]); 4] =
     [("refinedet", &[320, 512]), ("dsod", &[300]), ("ssd", &[300, 512]), ("pelee", &[304])];
 
-/// DSOD's own backbones: name, stem, bottleneck, growth (spec/dsod.md §1.7).
+/// DSOD's own backbones: name, stem, bottleneck, growth (docs/reference/dsod.md §1.7).
 const DSOD: [(&str, i64, i64, i64); 2] = [("ds64_192_48_1", 64, 192, 48), ("ds64_64_16_1", 64, 64, 16)];
 
 const VGG: &str = "vgg16";
@@ -87,7 +87,7 @@ const THREE: [&str; 3] = ["stage3", "stage4", "stage5"];
 
 type Parts = (BackboneSpec, InputSpec, OneStageSpec);
 
-/// spec/refinedet.md §1, §4 and §5.
+/// docs/reference/refinedet.md §1, §4 and §5.
 fn refinedet(size: u32, body: &str, dialect: Option<Dialect>) -> Option<Parts> {
     let vgg = body == VGG;
     let dialect = dialect.unwrap_or(Dialect::Caffe);
@@ -139,7 +139,7 @@ fn refinedet(size: u32, body: &str, dialect: Option<Dialect>) -> Option<Parts> {
     Some((backbone, input, head))
 }
 
-/// What every SSD of the paper's Caffe code keeps (spec/dsod.md §1.6).
+/// What every SSD of the paper's Caffe code keeps (docs/reference/dsod.md §1.6).
 const SSD_POST: OneStagePost = OneStagePost { score: 0.01, nms: 0.45, top_k: 400, keep: 200, soft_nms: None };
 
 fn plain_head(sources: usize, kernel: i64) -> HeadSpec {
@@ -165,13 +165,13 @@ fn chain(sizes: &[f64], steps: &[f64], ratios: &[&[f64]]) -> Vec<PriorMap> {
 const TWO: &[f64] = &[2.0];
 const BOTH: &[f64] = &[2.0, 3.0];
 
-/// spec/dsod.md §1 and §3.
+/// docs/reference/dsod.md §1 and §3.
 fn dsod(body: &str, dialect: Option<Dialect>) -> Option<Parts> {
     let own = DSOD.iter().find(|d| d.0 == body);
     let dialect = dialect.unwrap_or(Dialect::Caffe);
     let uoip = match dialect {
         Dialect::Caffe => false,
-        // The port has the published growth alone, and no wide bottleneck (spec/dsod.md §1.9).
+        // The port has the published growth alone, and no wide bottleneck (docs/reference/dsod.md §1.9).
         Dialect::Uoip if body == DSOD[0].0 => true,
         _ => return None,
     };
@@ -194,7 +194,7 @@ fn dsod(body: &str, dialect: Option<Dialect>) -> Option<Parts> {
     };
     let taps = strings(if own.is_some() { &["first", "second"] } else { &THREE });
     let sizes = [30.0, 60.0, 111.0, 162.0, 213.0, 264.0, 315.0];
-    // 2x2 with step 300 is what published weights expect; other bodies keep DSOD's boxes (spec/dsod.md §3).
+    // 2x2 with step 300 is what published weights expect; other bodies keep DSOD's boxes (docs/reference/dsod.md §3).
     let steps = [8.0, 16.0, 32.0, 64.0, 100.0, 300.0];
     let post = OneStagePost { score: if uoip { 0.2 } else { 0.01 }, ..SSD_POST };
     let head = OneStageSpec {
@@ -216,7 +216,7 @@ fn extra(squeeze: i64, output: i64, stride: i64, norm: Option<NormSpec>) -> Extr
 }
 
 /// VGG-16 in the dialects of torchvision and Caffe (arXiv 1512.02325); other bodies as MobileNet-SSD has it
-/// (spec/pelee_mobilenet_cifar.md §2).
+/// (docs/reference/pelee_mobilenet_cifar.md §2).
 fn ssd(size: u32, body: &str, dialect: Option<Dialect>) -> Option<Parts> {
     let vgg = body == VGG;
     let torchvision = vgg && size == 300;
@@ -313,7 +313,7 @@ fn ssd_mobile(size: u32, body: &str) -> Option<Parts> {
     Some((backbone, input, head))
 }
 
-/// spec/pelee_mobilenet_cifar.md §1.3.
+/// docs/reference/pelee_mobilenet_cifar.md §1.3.
 fn pelee(body: &str, dialect: Option<Dialect>) -> Option<Parts> {
     if dialect.is_some_and(|d| d != Dialect::Caffe) {
         return None;

@@ -2,7 +2,7 @@
 //!
 //! Caffe's NetSpec numbers the layers that a script gives no name, in the order in which it writes
 //! them. Other versions number otherwise, so the order in the file counts, not the numbers. Source:
-//! spec/dsod.md §1.1 and §1.3.
+//! docs/reference/dsod.md §1.1 and §1.3.
 
 use super::rules::Direction;
 

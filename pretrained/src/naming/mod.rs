@@ -31,8 +31,9 @@
 //! `box_head.5` behind four convolutions. [`rebase_body`] moves a backbone's names in and out of
 //! a detector.
 //!
-//! Sources: spec/vovnet.md §4 and §7.6, spec/mask_rcnn.md §1, spec/checkpoints.md §4; for Caffe
-//! spec/refinedet.md §4 and §5, spec/dsod.md §1.3, spec/pelee_mobilenet_cifar.md §1 and §2.
+//! Sources: docs/reference/vovnet.md §4 and §7.6, docs/reference/mask_rcnn.md §1, docs/reference/checkpoints.md §4; for
+//! Caffe docs/reference/refinedet.md §4 and §5, docs/reference/dsod.md §1.3, docs/reference/pelee_mobilenet_cifar.md §1
+//! and §2.
 
 mod body;
 mod dsod;

@@ -2,7 +2,8 @@
 //!
 //! `fixtures/caffe/nets/*.txt` list the layers and shapes of the networks that the authors' own
 //! scripts define (`make.py` beside them). What each layer must become is spelled out here after the
-//! papers' tables (spec/refinedet.md §1, §4, §5, spec/dsod.md §1.1), or is the reference's own list.
+//! papers' tables (docs/reference/refinedet.md §1, §4, §5, docs/reference/dsod.md §1.1), or is the reference's own
+//! list.
 
 use std::collections::BTreeMap;
 

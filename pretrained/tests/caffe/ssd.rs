@@ -1,4 +1,4 @@
-//! Names of SSD and its relatives, after spec/pelee_mobilenet_cifar.md §1 and §2 and the paper's own layers.
+//! Names of SSD and its relatives, after docs/reference/pelee_mobilenet_cifar.md §1 and §2 and the paper's own layers.
 
 use vovdet_pretrained::Checkpoint;
 

@@ -1,4 +1,4 @@
-//! Key lists: read from fixtures, and spelled out after spec/mask_rcnn.md §1.
+//! Key lists: read from fixtures, and spelled out after docs/reference/mask_rcnn.md §1.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -101,7 +101,7 @@ pub fn maskrcnn_benchmark_predictors() -> Vec<String> {
 }
 
 /// The same from scratch with group norm in FPN, box head (four convolutions) and mask head
-/// (spec/mask_rcnn.md §13).
+/// (docs/reference/mask_rcnn.md §13).
 pub fn maskrcnn_benchmark_scratch_heads() -> Vec<String> {
     let box_head = "roi_heads.box.feature_extractor";
     let mut keys = Vec::new();

@@ -2,7 +2,7 @@
 //!
 //! `../fixtures/naming/*.txt` are written by `make.py` beside them from timm, torchvision and the
 //! reference repositories. Nobody publishes lists for maskrcnn-benchmark's and detectron2's ResNets
-//! and normalised heads: those are spelled out in `lists` after spec/mask_rcnn.md §1, apart from
+//! and normalised heads: those are spelled out in `lists` after docs/reference/mask_rcnn.md §1, apart from
 //! the tables under test.
 #![allow(clippy::unwrap_used)]
 
@@ -159,7 +159,7 @@ fn maskrcnn_benchmark_box_convolutions_without_norm() {
 #[test]
 fn torchvision_files_of_2019() {
     let expected = keys("reference_maskrcnn_resnet50_fpn_torchvision");
-    // spec/mask_rcnn.md §1, the note below the table.
+    // docs/reference/mask_rcnn.md §1, the note below the table.
     let file: Vec<String> = expected
         .iter()
         .map(|key| {
@@ -195,7 +195,7 @@ fn timm_39b_is_the_reference() {
 }
 
 /// The wide depthwise variant has the slim one's names and a reduction in stage 2 besides
-/// (spec/vovnet.md §2.3).
+/// (docs/reference/vovnet.md §2.3).
 #[test]
 fn timm_19b_depthwise_is_the_reference() {
     let names = canonical(Naming::Timm, &keys("timm_ese_vovnet19b_dw"));
@@ -207,7 +207,8 @@ fn timm_19b_depthwise_is_the_reference() {
     assert_eq!(set(without_counters(names)), expected);
 }
 
-/// vision-toolbox's 27-slim is the reference's, tensor for tensor (spec/vovnet.md §1.1, the same widths and layers).
+/// vision-toolbox's 27-slim is the reference's, tensor for tensor (docs/reference/vovnet.md §1.1, the same widths and
+/// layers).
 #[test]
 fn vision_toolbox_27_slim_is_the_reference() {
     let file = fixture("reference_backbone_vt_vovnet27_slim");
@@ -258,7 +259,7 @@ fn vision_toolbox_classifiers_and_older_names() {
     assert_eq!(written[bare.len()..], ["classifier.weight", "classifier.bias"]);
 }
 
-/// V-57: 1, 1, 4, 3 modules of 5 layers (spec/vovnet.md §1.2); widths must land in their stages.
+/// V-57: 1, 1, 4, 3 modules of 5 layers (docs/reference/vovnet.md §1.2); widths must land in their stages.
 #[test]
 fn timm_57b_has_the_papers_modules() {
     let file = fixture("timm_ese_vovnet57b");

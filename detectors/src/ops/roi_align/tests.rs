@@ -4,7 +4,8 @@ use crate::spec::Dialect;
 
 const SHAPE: [i64; 4] = [2, 3, 9, 11];
 
-/// The definition of spec/mask_rcnn.md §6, one value at a time, in float64; `value` reads the map at row and column.
+/// The definition of docs/reference/mask_rcnn.md §6, one value at a time, in float64; `value` reads the map at row and
+/// column.
 fn slow(value: &dyn Fn(i64, i64) -> f64, roi: &Roi, scale: f64, align: RoiAlign, by: usize, bx: usize) -> f64 {
     let [_, _, h, w] = SHAPE;
     let shift = if align.aligned { 0.5 } else { 0.0 };

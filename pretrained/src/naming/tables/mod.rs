@@ -2,7 +2,8 @@
 //!
 //! A row is (canonical, foreign). What a naming calls as we do has no row. Where several rows fit
 //! a key, the first one counts.
-//! Sources: spec/vovnet.md §4 and §7.6, spec/mask_rcnn.md §1; torchvision 0.26, timm 1.0.31; for Caffe see there.
+//! Sources: docs/reference/vovnet.md §4 and §7.6, docs/reference/mask_rcnn.md §1; torchvision 0.26, timm 1.0.31; for
+//! Caffe see there.
 
 mod caffe;
 mod canonical;

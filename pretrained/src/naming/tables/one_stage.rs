@@ -2,7 +2,7 @@
 //!
 //! Canonical names are ours: a body behind `backbone.`, further sources `extras.{i}`, L2 scales `norm.{source}`,
 //! predictors `loc.{i}` and `conf.{i}`; in RefineDet `arm.…`, `odm.…` and the transfer connections `tcb.…`.
-//! Sources: spec/refinedet.md §4.2, spec/dsod.md §1.9, torchvision 0.26.
+//! Sources: docs/reference/refinedet.md §4.2, docs/reference/dsod.md §1.9, torchvision 0.26.
 
 use super::{Part, Table, When};
 

@@ -1,7 +1,8 @@
 //! gau-nernst's vision-toolbox: VoVNets, alone and behind its trainer's `nn.Sequential`.
 //!
 //! Source: github.com/gau-nernst/vision-toolbox, vision_toolbox/backbones/vovnet.py at 9586d5b (norms are called `norm`),
-//! vision_toolbox/components.py at 1d689d7 (norms are called `bn`) and classifier.py at 3f725be; spec/vovnet.md §7.6.
+//! vision_toolbox/components.py at 1d689d7 (norms are called `bn`) and classifier.py at 3f725be;
+//! docs/reference/vovnet.md §7.6.
 
 use super::{Part, Table, When};
 

@@ -4,7 +4,7 @@
 //! A body has one and the same name in Caffe, alone or in a detector; ours stands behind `backbone.`
 //! in a detector. So each detector has a table of its body, on a sign of the detector, before the
 //! table of the bare body.
-//! Sources: spec/vovnet.md §4, refinedet.md §4.1 and §5, dsod.md §1.3, pelee_mobilenet_cifar.md §1.2,
+//! Sources: docs/reference/vovnet.md §4, refinedet.md §4.1 and §5, dsod.md §1.3, pelee_mobilenet_cifar.md §1.2,
 //! §1.3 and §2.1.
 
 mod bodies;
