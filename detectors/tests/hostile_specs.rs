@@ -11,7 +11,7 @@ use vovdet_detectors::{ModelSpec, Network};
 
 const MUTATIONS: usize = 10_000;
 /// What is built: others pass the limits too, and would take the test's time and memory.
-const BUILT_BELOW: f64 = 1e7;
+const BUILT_BELOW: f64 = 3e7;
 
 /// splitmix64: the same mutations every time.
 struct Random(u64);
@@ -172,8 +172,8 @@ fn hostile_specs_end_in_a_model_or_an_error() {
             Ok(Some(None)) => failed += 1,
             Ok(Some(Some((elements, bound)))) => {
                 built += 1;
-                // The bound leaves out biases, norms and depthwise convolutions.
-                assert!(elements < 1.1 * bound + 5e5, "mutation {i} has {elements} weights, at most {bound}: {text}");
+                // The bound leaves out biases, norms and depthwise convolutions, which weigh where layers have few inputs.
+                assert!(elements < 1.5 * bound + 5e5, "mutation {i} has {elements} weights, at most {bound}: {text}");
             }
         }
     }

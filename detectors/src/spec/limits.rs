@@ -184,7 +184,7 @@ fn backbone_weights(spec: &BackboneSpec) -> (f64, f64) {
     match spec {
         BackboneSpec::Vovnet(v) => {
             let stem = v.stem.map(|c| c as f64);
-            let mut sum = 9.0 * (stem[0] * stem[1] + stem[1] * stem[2]);
+            let mut sum = 9.0 * (3.0 * stem[0] + stem[0] * stem[1] + stem[1] * stem[2]);
             let mut input = stem[2];
             for stage in 0..4 {
                 let (conv, output) = (v.stage_conv[stage] as f64, v.stage_out[stage] as f64);
@@ -208,18 +208,19 @@ fn backbone_weights(spec: &BackboneSpec) -> (f64, f64) {
         BackboneSpec::Dsod(d) => {
             dense_weights(2.0 * d.stem as f64, d.bottleneck as f64, d.growth as f64, &[6, 8, 8, 8])
         }
-        // Fixed widths; VGG-16 is the largest.
+        // Their widths are fixed.
         BackboneSpec::Peleenet(_)
         | BackboneSpec::Mobilenet(_)
         | BackboneSpec::MobilenetV2(_)
-        | BackboneSpec::MobilenetV3(_)
-        | BackboneSpec::Vgg(_) => (3e7, 1280.0),
+        | BackboneSpec::MobilenetV3(_) => (5e6, 1280.0),
+        BackboneSpec::Vgg(_) => (2.1e7, 1024.0),
     }
 }
 
 /// Blocks of dense layers with transitions that keep the channels.
 fn dense_weights(stem: f64, bottleneck: f64, growth: f64, blocks: &[usize]) -> (f64, f64) {
-    let (mut sum, mut channels) = (9.0 * stem * stem, stem);
+    // A stem of 7x7 on three channels, or of three 3x3.
+    let (mut sum, mut channels) = (147.0 * stem + 9.0 * stem * stem, stem);
     for &count in blocks {
         let last = channels + count as f64 * growth;
         sum += count as f64 * (last * bottleneck + 9.0 * bottleneck * growth) + last * last;
