@@ -23,17 +23,12 @@ const fn normal(stdev: f64) -> Start {
 
 /// The rules for a convolution or linear layer of `spec`'s network; norms start as identities everywhere.
 pub(crate) fn start(spec: &ModelSpec, layer: &str) -> Start {
-    let (body, dialect) = match &spec.task {
-        Task::Classify { .. } if layer == last_layer(&spec.backbone) => return classifier(&spec.backbone),
-        Task::Classify { .. } => (Some(layer), None),
-        Task::MaskRcnn(head) => (layer.strip_prefix("backbone.body."), Some(head.dialect)),
-        Task::OneStage(head) => (layer.strip_prefix("backbone."), Some(head.dialect)),
-    };
-    match (body, &spec.task) {
-        (Some(layer), _) => backbone(&spec.backbone, dialect, layer),
-        (None, Task::MaskRcnn(head)) => two_stage(head, layer),
-        (None, Task::OneStage(head)) => one_stage(&spec.backbone, head, layer),
-        (None, Task::Classify { .. }) => DEFAULT,
+    match (&spec.task, layer.strip_prefix(spec.task.body())) {
+        (Task::Classify { .. }, _) if layer == last_layer(&spec.backbone) => classifier(&spec.backbone),
+        (_, Some(layer)) => backbone(&spec.backbone, spec.dialect(), layer),
+        (Task::MaskRcnn(head), None) => two_stage(head, layer),
+        (Task::OneStage(head), None) => one_stage(&spec.backbone, head, layer),
+        (Task::Classify { .. }, None) => DEFAULT,
     }
 }
 

@@ -59,7 +59,7 @@ fn count_one(args: &Bench, name: &str) -> Result<(ModelSpec, Count)> {
     if let Some(outputs) = outputs {
         match &mut spec.task {
             Task::Classify { outputs: own } => *own = i64::from(outputs),
-            Task::MaskRcnn(_) | Task::OneStage(_) => spec.classes = Class::table(outputs as usize - 1),
+            _ => spec.classes = Class::table(outputs as usize - 1),
         }
     }
     let size = args.size.unwrap_or_else(|| usual_size(&spec.input));
@@ -71,21 +71,15 @@ fn usual_outputs(spec: &ModelSpec) -> u32 {
     match (&spec.task, spec.dialect()) {
         (Task::Classify { .. }, _) => 1000,
         (_, Some(Dialect::Torchvision)) => 91,
-        (Task::MaskRcnn(_), _) => 81,
-        (Task::OneStage(head), _) => {
-            if head.refine.is_some() {
-                81
-            } else {
-                21
-            }
-        }
+        (Task::OneStage(head), _) if head.refine.is_none() => 21,
+        _ => 81,
     }
 }
 
 fn outputs(spec: &ModelSpec) -> usize {
     match spec.task {
         Task::Classify { outputs } => outputs as usize,
-        Task::MaskRcnn(_) | Task::OneStage(_) => spec.classes.len() + 1,
+        _ => spec.classes.len() + 1,
     }
 }
 

@@ -97,7 +97,7 @@ pub(super) fn adapt_norms(spec: &mut ModelSpec, checkpoint: &Checkpoint, keys: &
 /// The norms of a spec with the prefixes of their parameters' names.
 fn parts(spec: &mut ModelSpec) -> Vec<(Vec<String>, &mut NormSpec)> {
     let strings = |prefixes: &[&str]| prefixes.iter().map(|&p| p.to_owned()).collect::<Vec<_>>();
-    let body = if matches!(spec.task, Task::OneStage(_)) { "backbone." } else { "" };
+    let body = spec.task.body();
     let mut parts: Vec<_> = spec.backbone.norm_mut().map(|norm| (strings(&[body]), norm)).into_iter().collect();
     let Task::OneStage(head) = &mut spec.task else { return parts };
     for (i, extra) in head.extras.iter_mut().enumerate() {

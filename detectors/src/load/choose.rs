@@ -85,7 +85,7 @@ fn with_options(mut spec: ModelSpec, checkpoint: &Checkpoint, options: &LoadOpti
 fn name_classes(spec: &mut ModelSpec, names: &[String], checkpoint: &Checkpoint) -> Result<(), Error> {
     let wanted = match spec.task {
         Task::Classify { outputs } => outputs as usize,
-        Task::MaskRcnn(_) | Task::OneStage(_) => spec.classes.len(),
+        _ => spec.classes.len(),
     };
     if names.len() != wanted {
         return Err(Error::Spec(format!(

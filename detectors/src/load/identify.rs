@@ -24,13 +24,17 @@ pub(super) fn first_fit(checkpoint: &Checkpoint, keys: &Keys, options: &LoadOpti
 }
 
 fn fits(checkpoint: &Checkpoint, keys: &Keys, options: &LoadOptions) -> impl Iterator<Item = ModelSpec> {
-    let family = Family::of(keys);
+    let family = FAMILIES.iter().find(|family| keys.any_below(family.key));
+    let body = family.map_or("", |family| family.body);
     let dialect = options.dialect.or(keys.dialect());
-    let keys = keys.based_at(family.body());
-    let names = candidates(&keys, dialect).into_iter().filter(move |name| family.holds(name));
+    let keys = keys.based_at(body);
+    let names = candidates(&keys, dialect).into_iter().filter(move |name| match family {
+        Some(family) => family.holds(name),
+        None => !FAMILIES.iter().any(|family| family.holds(name)),
+    });
     names.filter_map(move |name| {
         let named = ModelSpec::named(&name, dialect).ok()?;
-        if !landmarks::may_be(&named.backbone, family.body(), checkpoint, &keys) {
+        if !landmarks::may_be(&named.backbone, body, checkpoint, &keys) {
             return None;
         }
         // FPNLite and the GN form are read from the shapes anyway: a name fits when reading them changed nothing.
@@ -56,46 +60,26 @@ fn candidates(keys: &Keys, dialect: Option<Dialect>) -> Vec<String> {
     names
 }
 
-/// What kind of model a file holds, as its keys tell.
-#[derive(Debug, Clone, Copy)]
-enum Family {
-    MaskRcnn,
-    FasterRcnn,
-    RefineDet,
-    OneStep,
-    Backbone,
+/// A kind of detector; what is none of them is a backbone or a classifier.
+struct Family {
+    /// What the names of parameters start with by which a file of this kind is known; the first row that fits counts.
+    key: &'static str,
+    /// Prefix of the backbone's names in our networks of this kind.
+    body: &'static str,
+    /// What its models' names start with.
+    names: &'static [&'static str],
 }
 
+const FAMILIES: [Family; 4] = [
+    Family { key: "roi_heads.mask_predictor.", body: DETECTOR_BODY, names: &["mask_rcnn_"] },
+    Family { key: "rpn.", body: DETECTOR_BODY, names: &["faster_rcnn_"] },
+    Family { key: "arm.", body: ONE_STAGE_BODY, names: &["refinedet"] },
+    Family { key: "loc.", body: ONE_STAGE_BODY, names: &["ssd", "dsod", "pelee3"] },
+];
+
 impl Family {
-    fn of(keys: &Keys) -> Self {
-        let any = |prefix: &str| keys.names().any(|k| k.starts_with(prefix));
-        match () {
-            () if any("roi_heads.mask_predictor.") => Self::MaskRcnn,
-            () if any("rpn.") => Self::FasterRcnn,
-            () if any("arm.") => Self::RefineDet,
-            () if any("loc.") => Self::OneStep,
-            () => Self::Backbone,
-        }
-    }
-
-    /// Prefix of the backbone's names in our networks of this kind.
-    fn body(self) -> &'static str {
-        match self {
-            Self::MaskRcnn | Self::FasterRcnn => DETECTOR_BODY,
-            Self::RefineDet | Self::OneStep => ONE_STAGE_BODY,
-            Self::Backbone => "",
-        }
-    }
-
-    fn holds(self, name: &str) -> bool {
-        let one_step = ["ssd", "dsod", "pelee3"].iter().any(|family| name.starts_with(family));
-        match self {
-            Self::MaskRcnn => name.starts_with("mask_rcnn_"),
-            Self::FasterRcnn => name.starts_with("faster_rcnn_"),
-            Self::RefineDet => name.starts_with("refinedet"),
-            Self::OneStep => one_step,
-            Self::Backbone => !one_step && !name.contains("_rcnn_") && !name.starts_with("refinedet"),
-        }
+    fn holds(&self, name: &str) -> bool {
+        self.names.iter().any(|start| name.starts_with(start))
     }
 }
 

@@ -1,11 +1,11 @@
 //! The keys of a checkpoint under their canonical names.
 
 use crate::ModelSpec;
-use crate::spec::{Dialect, Task};
+use crate::spec::Dialect;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use vovdet_pretrained::Checkpoint;
-use vovdet_pretrained::naming::{DETECTOR_BODY, Naming, ONE_STAGE_BODY, rebase_body};
+use vovdet_pretrained::naming::{Naming, rebase_body};
 
 /// Canonical names of a checkpoint's tensors, and where each stands in the file.
 #[derive(Debug)]
@@ -37,11 +37,7 @@ impl Keys {
 
     /// The same for a model that is a detector or a bare backbone, whichever of the two the file is.
     pub(super) fn rebased(&self, spec: &ModelSpec) -> Self {
-        self.based_at(match spec.task {
-            Task::Classify { .. } => "",
-            Task::MaskRcnn(_) => DETECTOR_BODY,
-            Task::OneStage(_) => ONE_STAGE_BODY,
-        })
+        self.based_at(spec.task.body())
     }
 
     /// The same with the names of the backbone under `prefix`.

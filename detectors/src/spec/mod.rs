@@ -30,6 +30,7 @@ pub use one_stage::{
 
 use crate::Error;
 use serde::{Deserialize, Serialize};
+use vovdet_pretrained::naming::{DETECTOR_BODY, ONE_STAGE_BODY};
 
 /// A complete model: what to build, how to feed it, what its outputs mean.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +63,17 @@ pub enum Task {
     MaskRcnn(MaskRcnnSpec),
     /// SSD, DSOD, Pelee or RefineDet.
     OneStage(OneStageSpec),
+}
+
+impl Task {
+    /// What the names of the backbone's parameters start with.
+    pub fn body(&self) -> &'static str {
+        match self {
+            Self::Classify { .. } => "",
+            Self::MaskRcnn(_) => DETECTOR_BODY,
+            Self::OneStage(_) => ONE_STAGE_BODY,
+        }
+    }
 }
 
 impl ModelSpec {

@@ -46,10 +46,7 @@ impl Loaded {
 
     /// Whether it finds masks.
     pub fn masks(&self) -> bool {
-        match &self.spec().task {
-            Task::MaskRcnn(spec) => spec.mask_head.is_some(),
-            Task::OneStage(_) | Task::Classify { .. } => false,
-        }
+        matches!(&self.spec().task, Task::MaskRcnn(spec) if spec.mask_head.is_some())
     }
 
     /// The categories that its classes stand for. With `some`, classes that the data set does not have are left out.
