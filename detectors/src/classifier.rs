@@ -67,17 +67,6 @@ impl Classifier {
         Ok((rows, times))
     }
 
-    /// Feature maps by name, and `logits` when there is a classifier, for a batch `[N, 3, H, W]`.
-    ///
-    /// # Errors
-    /// When the tensor does not fit the network.
-    pub fn features(&self, batch: &Tensor) -> Result<Vec<(String, Tensor)>, Error> {
-        let batch = batch.f_to_device(self.device)?.f_to_kind(self.kind)?;
-        let named = tch::no_grad(|| self.outputs_t(&batch, false))?;
-        let plain = |t: Tensor| t.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous();
-        named.into_iter().map(|(name, tensor)| Ok((name, plain(tensor)?))).collect()
-    }
-
     /// Feature maps by name, and `logits` when there is a classifier, with their gradients, for a batch `[N, 3, H, W]` of
     /// the network's own kind.
     ///

@@ -2,7 +2,9 @@
 
 use crate::layers::Layers;
 use crate::ops::boxes::Bbox;
+use crate::spec::InputSpec;
 use crate::{Error, Geometry, ModelSpec, Prepared};
+use std::time::Instant;
 use tch::{Device, Kind, Tensor};
 
 pub use hotcoco::Rle;
@@ -61,7 +63,9 @@ pub trait Detector: Layers + std::fmt::Debug + Send {
     ///
     /// # Errors
     /// When the tensor does not fit the network.
-    fn walk(&self, batch: &Tensor) -> Result<(), Error>;
+    fn walk(&self, batch: &Tensor) -> Result<(), Error> {
+        self.outputs_t(batch, &[], false).map(|_| ())
+    }
 
     /// Detects objects in prepared images (see [`crate::spec::InputSpec::prepare`]), run as one batch.
     ///
@@ -69,10 +73,42 @@ pub trait Detector: Layers + std::fmt::Debug + Send {
     /// When libtorch fails, out of memory for example.
     fn predict(&self, inputs: &[Prepared]) -> Result<Prediction, Error>;
 
-    /// Every intermediate result by the name it has in the parity fixtures, for a batch `[N, 3, H, W]` that goes into
-    /// the network as it is; `images` says what part of each plane is image and what it was made of.
+    /// Every intermediate result by the name it has in the parity fixtures, for a batch `[N, 3, H, W]` of the network's
+    /// own kind and device, without gradients; `images` says what part of each plane is image and what it was made of.
     ///
     /// # Errors
     /// When the tensor does not fit the network.
-    fn features(&self, batch: &Tensor, images: &[Geometry]) -> Result<Vec<(String, Tensor)>, Error>;
+    fn features(&self, batch: &Tensor, _images: &[Geometry]) -> Result<Vec<(String, Tensor)>, Error> {
+        self.outputs_t(batch, &[], false)
+    }
+}
+
+/// What every detector does with prepared images, and the time that it takes: `network` makes something of the batch
+/// (and of the images' sizes), `finish` makes detections in the original images of that.
+pub(crate) fn predict<T>(
+    spec: &InputSpec,
+    inputs: &[Prepared],
+    (device, kind): (Device, Kind),
+    network: impl FnOnce(&Tensor, &[Geometry]) -> Result<T, Error>,
+    finish: impl FnOnce(T, &Tensor, &[Geometry]) -> Result<Vec<Vec<Detection>>, Error>,
+) -> Result<Prediction, Error> {
+    if inputs.is_empty() {
+        return Ok(Prediction::default());
+    }
+    let start = Instant::now();
+    let batch = spec.batch(inputs, device, kind)?;
+    let images: Vec<Geometry> = inputs.iter().map(|input| input.geometry).collect();
+    let batched = Instant::now();
+    let outputs =
+        tracing::info_span!("network", images = inputs.len()).in_scope(|| tch::no_grad(|| network(&batch, &images)))?;
+    let networked = Instant::now();
+    let images = tracing::info_span!("postprocess", images = inputs.len())
+        .in_scope(|| tch::no_grad(|| finish(outputs, &batch, &images)))?;
+    let ms = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e3;
+    let times = StageTimes {
+        batch: ms(start, batched),
+        network: ms(batched, networked),
+        postprocess: ms(networked, Instant::now()),
+    };
+    Ok(Prediction { images, times })
 }

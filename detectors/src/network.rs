@@ -97,6 +97,8 @@ pub struct Network {
     model: Model,
     /// In building order, which the store does not keep.
     parameters: Vec<Parameter>,
+    /// Where the weights are, and of which kind.
+    place: (Device, Kind),
     planned: bool,
 }
 
@@ -127,7 +129,7 @@ impl Network {
         if names.len() != parameters.len() || variables.len() != parameters.len() {
             return Err(Error::Spec(format!("`{}` has two layers of the same name", spec.name)));
         }
-        Ok(Self { variables, model, parameters, planned: false })
+        Ok(Self { variables, model, parameters, place: (device, kind), planned: false })
     }
 
     /// Builds the network of `spec` with parameters that start as its reference's do (docs/initialisation.md).
@@ -222,7 +224,8 @@ impl Network {
     pub fn move_to(&mut self, device: Device) -> Result<(), Error> {
         self.require_variables("moved")?;
         self.variables.set_device(device);
-        self.model.place(device, self.variables.kind());
+        self.place.0 = device;
+        self.model.place(device, self.place.1);
         Ok(())
     }
 
@@ -256,8 +259,9 @@ impl Network {
     /// # Errors
     /// libtorch's message.
     pub fn plan(&mut self, kind: Kind) -> Result<(), Error> {
-        let device = self.variables.device();
+        let device = self.place.0;
         tch::no_grad(|| self.model.visit(&mut |layer| layer.plan(kind)))?;
+        self.place.1 = kind;
         self.model.place(device, kind);
         self.parameters = Vec::new();
         self.variables = nn::VarStore::new(device);
@@ -277,10 +281,16 @@ impl Network {
             &[n, 3, h, w] if n > 0 && h > 0 && w > 0 => vec![Geometry::unscaled(w as u32, h as u32); n as usize],
             other => return Err(Error::Input(format!("the input has shape {other:?}, and [N, 3, H, W] is needed"))),
         };
-        match &self.model {
-            Model::Classifier(c) => c.features(batch),
-            Model::Detector(d) => d.features(batch, images.unwrap_or(&whole)),
-        }
+        let batch = batch.f_to_device(self.place.0)?.f_to_kind(self.place.1)?;
+        let named = tch::no_grad(|| match &self.model {
+            Model::Classifier(c) => c.outputs_t(&batch, false),
+            Model::Detector(d) => d.features(&batch, images.unwrap_or(&whole)),
+        })?;
+        let plain = |tensor: Tensor| {
+            let kind = if tensor.kind() == Kind::Int64 { Kind::Int64 } else { Kind::Float };
+            tensor.f_to_device(Device::Cpu)?.f_to_kind(kind)?.f_contiguous()
+        };
+        named.into_iter().map(|(name, tensor)| Ok((name, plain(tensor)?))).collect()
     }
 
     /// Everything that a loss can judge, by name and with its gradient ([`Detector::outputs_t`],
@@ -303,7 +313,7 @@ impl Network {
     /// Runs the whole network and drops what it makes: for counting.
     pub(crate) fn walk(&self, batch: &Tensor) -> Result<(), Error> {
         match &self.model {
-            Model::Classifier(c) => c.features(batch).map(|_| ()),
+            Model::Classifier(c) => c.outputs_t(batch, false).map(|_| ()),
             Model::Detector(d) => d.walk(batch),
         }
     }

@@ -6,6 +6,7 @@ mod cv;
 mod pil;
 
 use crate::Error;
+use crate::ops::boxes::Bbox;
 use crate::spec::{ChannelOrder, InputSpec, Resampler, ResizeRule, Rounding};
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -39,6 +40,13 @@ impl Geometry {
     /// An input that was never resized.
     pub fn unscaled(width: u32, height: u32) -> Self {
         Self { original: (width, height), resized: (width, height) }
+    }
+
+    /// A box in pixels of the input as one in pixels of the original image.
+    pub fn to_original(&self, b: &Bbox) -> Bbox {
+        let x = self.original.0 as f32 / self.resized.0 as f32;
+        let y = self.original.1 as f32 / self.resized.1 as f32;
+        [b[0] * x, b[1] * y, b[2] * x, b[3] * y]
     }
 }
 

@@ -7,7 +7,7 @@ mod postprocess;
 mod proposals;
 
 use crate::backbone::{self, Backbone};
-use crate::detection::{Detection, Detector, Prediction, StageTimes};
+use crate::detection::{Detection, Detector, Prediction, predict};
 use crate::layers::{PathExt, layers};
 use crate::neck::Fpn;
 use crate::ops::boxes::Bbox;
@@ -17,7 +17,6 @@ use crate::{Error, Geometry, Prepared};
 use heads::{BoxHead, MaskHead, RpnHead};
 use postprocess::Found;
 use proposals::Proposals;
-use std::time::Instant;
 use tch::{Device, Kind, Tensor, nn};
 
 /// Side of the pooled region that the box head sees.
@@ -181,43 +180,28 @@ impl Detector for MaskRcnn {
     }
 
     fn predict(&self, inputs: &[Prepared]) -> Result<Prediction, Error> {
-        if inputs.is_empty() {
-            return Ok(Prediction::default());
-        }
-        let start = Instant::now();
-        let batch = self.spec.input.batch(inputs, self.device, self.kind)?;
-        let batched = Instant::now();
-        let (_, _, height, width) = batch.size4()?;
-        let images: Vec<Geometry> = inputs.iter().map(|i| i.geometry).collect();
-        let sizes: Vec<_> = images.iter().map(|i| i.resized).collect();
-        let outputs = tracing::info_span!("network", images = inputs.len())
-            .in_scope(|| tch::no_grad(|| self.heads(&mut self.maps(&batch, false)?, (width, height), &sizes)))?;
-        let masks = outputs.mask_logits.as_ref().map(postprocess::probabilities).transpose()?;
-        let networked = Instant::now();
-        let _span = tracing::info_span!("postprocess", images = inputs.len()).entered();
-        let images = postprocess::finish(self.rules, &outputs.found, masks.as_ref(), &images)?;
-        let ms = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e3;
-        let times = StageTimes {
-            batch: ms(start, batched),
-            network: ms(batched, networked),
-            postprocess: ms(networked, Instant::now()),
+        let network = |batch: &Tensor, images: &[Geometry]| {
+            let (_, _, height, width) = batch.size4()?;
+            let sizes: Vec<_> = images.iter().map(|i| i.resized).collect();
+            let outputs = self.heads(&mut self.maps(batch, false)?, (width, height), &sizes)?;
+            let masks = outputs.mask_logits.as_ref().map(postprocess::probabilities).transpose()?;
+            Ok((outputs.found, masks))
         };
-        Ok(Prediction { images, times })
+        predict(&self.spec.input, inputs, (self.device, self.kind), network, |(found, masks), _, images| {
+            postprocess::finish(self.rules, &found, masks.as_ref(), images)
+        })
     }
 
     fn features(&self, batch: &Tensor, images: &[Geometry]) -> Result<Vec<(String, Tensor)>, Error> {
-        let batch = batch.f_to_device(self.device)?.f_to_kind(self.kind)?;
         let (count, _, height, width) = batch.size4()?;
         if count != images.len() as i64 {
             return Err(Error::Input(format!("{} sizes are given for a batch of {count} images", images.len())));
         }
         let sizes: Vec<_> = images.iter().map(|i| i.resized).collect();
-        let (maps, outputs) = tch::no_grad(|| {
-            let mut maps = self.maps(&batch, false)?;
-            let pyramid = maps.pyramid.iter().map(Tensor::shallow_clone).collect();
-            let outputs = self.heads(&mut maps, (width, height), &sizes)?;
-            Ok::<_, Error>((Maps { pyramid, ..maps }, outputs))
-        })?;
+        let mut maps = self.maps(batch, false)?;
+        let pyramid = maps.pyramid.iter().map(Tensor::shallow_clone).collect();
+        let outputs = self.heads(&mut maps, (width, height), &sizes)?;
+        let maps = Maps { pyramid, ..maps };
         let mut named: Vec<(String, Tensor)> = Vec::new();
         named.extend(self.body.info().iter().zip(maps.body).map(|(info, map)| (info.name.to_owned(), map)));
         named.extend((2..).zip(maps.pyramid).map(|(level, map)| (format!("fpn.p{level}"), map)));
@@ -226,10 +210,6 @@ impl Detector for MaskRcnn {
         let masks = outputs.mask_logits.as_ref().map(postprocess::probabilities).transpose()?;
         let last = postprocess::finish(self.rules, &outputs.found, masks.as_ref(), images)?;
         named.extend(raw_outputs(self.rules, outputs, &last)?);
-        for (_, tensor) in &mut named {
-            let kind = if tensor.kind() == Kind::Int64 { Kind::Int64 } else { Kind::Float };
-            *tensor = tensor.f_to_device(Device::Cpu)?.f_to_kind(kind)?.f_contiguous()?;
-        }
         Ok(named)
     }
 }

@@ -138,13 +138,10 @@ pub(super) fn finish(
 
 /// The box in the original image; none if the dialect drops it there.
 fn to_original(b: &Bbox, geometry: &Geometry, rules: &Rules) -> Option<Bbox> {
-    let Geometry { original, resized } = geometry;
-    let x = original.0 as f32 / resized.0 as f32;
-    let y = original.1 as f32 / resized.1 as f32;
-    let scaled = [b[0] * x, b[1] * y, b[2] * x, b[3] * y];
+    let scaled = geometry.to_original(b);
     if !rules.clip_after_rescale {
         return Some(scaled);
     }
-    let clipped = clip(&scaled, original.0 as f32, original.1 as f32, 0.0);
+    let clipped = clip(&scaled, geometry.original.0 as f32, geometry.original.1 as f32, 0.0);
     (clipped[2] > clipped[0] && clipped[3] > clipped[1]).then_some(clipped)
 }

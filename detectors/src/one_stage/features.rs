@@ -5,7 +5,7 @@ use super::postprocess::Found;
 use crate::Error;
 use crate::detection::Detection;
 use crate::spec::OneStageRules;
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 /// Raw outputs and prior boxes under one name in every dialect (`loc`, `conf`, `priors`; RefineDet: `arm_loc`,
 /// `arm_conf`, `odm_loc`, `odm_conf`, `priors`), sources, `detections` (rows class, score, x1, y1, x2, y2 in the unit of
@@ -40,10 +40,6 @@ pub(super) fn named(
     }
     named.extend(detections(found)?);
     named.extend(last(finished)?);
-    for (_, tensor) in &mut named {
-        let kind = if tensor.kind() == Kind::Int64 { Kind::Int64 } else { Kind::Float };
-        *tensor = tensor.f_to_device(Device::Cpu)?.f_to_kind(kind)?.f_contiguous()?;
-    }
     Ok(named)
 }
 

@@ -12,7 +12,7 @@ mod head;
 mod postprocess;
 
 use crate::backbone::{self, Backbone};
-use crate::detection::{Detection, Detector, Prediction, StageTimes};
+use crate::detection::{Detection, Detector, Prediction, predict};
 use crate::layers::{L2Norm, PathExt, layers};
 use crate::neck::Transfer;
 use crate::ops::boxes::{Bbox, clip};
@@ -22,7 +22,6 @@ use crate::{Error, Geometry, Prepared};
 use extras::Extra;
 use head::{Head, Raw};
 use postprocess::Found;
-use std::time::Instant;
 use tch::{Device, Kind, Tensor, nn};
 
 /// The detector.
@@ -176,11 +175,12 @@ impl OneStage {
     }
 
     fn to_original(&self, b: &Bbox, geometry: &Geometry) -> Bbox {
-        let Geometry { original, resized } = geometry;
-        let (width, height) = (original.0 as f32, original.1 as f32);
-        let (x, y) =
-            if self.rules.pixels { (width / resized.0 as f32, height / resized.1 as f32) } else { (width, height) };
-        let scaled = [b[0] * x, b[1] * y, b[2] * x, b[3] * y];
+        let (width, height) = (geometry.original.0 as f32, geometry.original.1 as f32);
+        let scaled = if self.rules.pixels {
+            geometry.to_original(b)
+        } else {
+            [b[0] * width, b[1] * height, b[2] * width, b[3] * height]
+        };
         match (self.rules.clip_after_rescale, &self.head.refine) {
             (false, _) => scaled,
             // RefineDet's test harness knows pixels, not borders (docs/reference/refinedet.md §2).
@@ -208,39 +208,17 @@ impl Detector for OneStage {
         Ok(outputs.map(|(name, tensor)| (name.to_owned(), tensor)).collect())
     }
 
-    fn walk(&self, batch: &Tensor) -> Result<(), Error> {
-        self.try_forward_t(batch, false).map(|_| ())
-    }
-
     fn predict(&self, inputs: &[Prepared]) -> Result<Prediction, Error> {
-        if inputs.is_empty() {
-            return Ok(Prediction::default());
-        }
-        let start = Instant::now();
-        let batch = self.spec.input.batch(inputs, self.device, self.kind)?;
-        let batched = Instant::now();
-        let outputs = tracing::info_span!("network", images = inputs.len())
-            .in_scope(|| tch::no_grad(|| self.try_forward_t(&batch, false)))?;
-        let networked = Instant::now();
-        let _span = tracing::info_span!("postprocess", images = inputs.len()).entered();
-        let images: Vec<Geometry> = inputs.iter().map(|i| i.geometry).collect();
-        let images = self.finish(tch::no_grad(|| self.found(&outputs, &batch))?, &images);
-        let ms = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e3;
-        let times = StageTimes {
-            batch: ms(start, batched),
-            network: ms(batched, networked),
-            postprocess: ms(networked, Instant::now()),
-        };
-        Ok(Prediction { images, times })
+        let network = |batch: &Tensor, _: &[Geometry]| self.try_forward_t(batch, false);
+        predict(&self.spec.input, inputs, (self.device, self.kind), network, |outputs, batch, images| {
+            Ok(self.finish(self.found(&outputs, batch)?, images))
+        })
     }
 
     fn features(&self, batch: &Tensor, images: &[Geometry]) -> Result<Vec<(String, Tensor)>, Error> {
-        let batch = batch.f_to_device(self.device)?.f_to_kind(self.kind)?;
-        tch::no_grad(|| {
-            let outputs = self.try_forward_t(&batch, false)?;
-            let found = self.found(&outputs, &batch)?;
-            let finished = self.finish(found.clone(), images);
-            features::named(self.rules, outputs, &found, &finished)
-        })
+        let outputs = self.try_forward_t(batch, false)?;
+        let found = self.found(&outputs, batch)?;
+        let finished = self.finish(found.clone(), images);
+        features::named(self.rules, outputs, &found, &finished)
     }
 }
