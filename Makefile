@@ -27,8 +27,7 @@ build: setup
 
 demo: build
 	@mkdir -p runs/demo
-	@target/release/vovdet detect pretrained/models/images --model nuclei_mask_rcnn_vovnet27_slim --score 0.5 --save runs/demo
-	@echo "Annotated pictures are in runs/demo" >&2
+	@target/release/vovdet detect pretrained/models/images --model nuclei_mask_rcnn_vovnet27_slim --format text --save runs/demo
 
 test: setup
 	$(CARGO) test --release --workspace

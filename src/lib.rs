@@ -3,4 +3,6 @@
 //! The verbs that need a network are in `src/network/`, which the program `vovdet-network` is made of.
 
 pub mod cli;
+pub mod pictures;
 pub mod render;
+pub mod results;

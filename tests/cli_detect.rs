@@ -210,7 +210,7 @@ fn a_reader_that_leaves_early_is_no_error() {
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 }
 
-/// An interrupt in the middle of a run: no half file, no noise, the shell's code for SIGINT.
+/// An interrupt in the middle of a run: no half file, how far the run came, the shell's code for SIGINT.
 #[cfg(unix)]
 #[test]
 fn an_interrupt_leaves_no_half_file() {
@@ -230,9 +230,65 @@ fn an_interrupt_leaves_no_half_file() {
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(130), String::new()));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(130), 1), "{said}");
+    assert!(said.contains(" of 200 done") && said.contains("--out"), "{said}");
     for entry in fs::read_dir(folder.path()).unwrap() {
         let path = entry.unwrap().path();
         image::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     }
+}
+
+/// The detections of every image, in the order of the images.
+fn detections(sources: &[std::path::PathBuf], batch: usize) -> Vec<Vec<Value>> {
+    let mut command = detect(sources);
+    command.args(["--no-masks", "--batch", &batch.to_string()]);
+    let ran = run(command);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    ran.lines().iter().map(|line| line["detections"].as_array().unwrap().clone()).collect()
+}
+
+/// The same objects at every batch size; a batch changes the order of sums in the convolutions, and nothing else.
+#[track_caller]
+fn batches_change_nothing(sources: &[std::path::PathBuf], batches: &[usize]) {
+    let alone = detections(sources, 1);
+    for &batch in batches {
+        for ((source, alone), together) in sources.iter().zip(&alone).zip(detections(sources, batch)) {
+            assert_eq!(alone.len(), together.len(), "{} at batch {batch}", source.display());
+            for (a, b) in alone.iter().zip(&together) {
+                let distance = numbers(&a["bbox"]).into_iter().zip(numbers(&b["bbox"])).map(|(a, b)| (a - b).abs());
+                let distance = distance.fold(0.0, f64::max);
+                let score = (a["score"].as_f64().unwrap() - b["score"].as_f64().unwrap()).abs();
+                assert!(distance < 1e-3 && score < 1e-5, "{} at batch {batch}: {a} {b}", source.display());
+            }
+        }
+    }
+}
+
+/// Padding reaches the network, so only images of one padded size share a batch.
+#[test]
+fn batches_of_mixed_sizes_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = image::open(cells()).unwrap().into_rgb8();
+    let sizes = [(256, 256), (256, 150), (130, 256), (256, 256), (256, 152), (90, 100), (132, 256)];
+    let crop = |(index, (w, h)): (usize, (u32, u32))| {
+        let path = folder.path().join(format!("{index}.png"));
+        image::imageops::crop_imm(&whole, 0, 0, w, h).to_image().save(&path).unwrap();
+        path
+    };
+    let sources: Vec<_> = sizes.into_iter().enumerate().map(crop).collect();
+    batches_change_nothing(&sources, &[2, 3, 7]);
+}
+
+#[test]
+fn batches_of_microscope_images_change_nothing() {
+    let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/dsb2018_nuclei/images");
+    let Ok(entries) = fs::read_dir(&images) else {
+        println!("skipped: there is no {}", images.display());
+        return;
+    };
+    let mut sources: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    sources.sort();
+    sources.truncate(16);
+    batches_change_nothing(&sources, &[2, 4, 8]);
 }

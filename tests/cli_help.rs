@@ -6,8 +6,9 @@ use cli_support::{run, vovdet};
 
 #[test]
 fn every_verb_has_help_with_an_example() {
-    let verbs: [&[&str]; 17] = [
+    let verbs: [&[&str]; 18] = [
         &["detect"],
+        &["draw"],
         &["classify"],
         &["features"],
         &["weights"],

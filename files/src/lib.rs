@@ -16,5 +16,5 @@ pub use folder::{make_folder, try_folder, write_folder};
 pub use hash::sha256;
 pub use overwrite::{Overwrite, OverwriteGuard};
 pub use read::{ReadError, ReadFault, open, read_all, read_bounded};
-pub use unfinished::{CleanUp, clean_up, leave};
+pub use unfinished::{CleanUp, before_leaving, clean_up, leave, nothing_before_leaving};
 pub use write::{write_file, write_file_unsynced};

@@ -16,6 +16,20 @@ fn unfinished() -> MutexGuard<'static, Option<HashSet<PathBuf>>> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What is to be done before a signal ends the process.
+static LAST: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
+
+/// Has `last` done, on a thread of its own, before a signal ends the process; a second signal ends it at once. Of several
+/// calls the last one counts.
+pub fn before_leaving(last: impl FnOnce() + Send + 'static) {
+    *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(last));
+}
+
+/// Forgets what [`before_leaving`] was told.
+pub fn nothing_before_leaving() {
+    LAST.lock().unwrap_or_else(PoisonError::into_inner).take();
+}
+
 /// Removes what is unfinished when it is dropped: at the end of `main`, also when a panic ends it while other threads
 /// still write.
 #[derive(Debug)]
@@ -37,9 +51,20 @@ pub fn clean_up() -> CleanUp {
     // Without the handler only the clean-up is missing: the system's own ends the process.
     if let Ok(mut signals) = Signals::new(wanted) {
         let handle = move || {
-            if let Some(signal) = signals.forever().next() {
-                leave(128 + signal);
+            let mut signals = signals.forever();
+            let Some(signal) = signals.next() else { return };
+            let last = LAST.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(last) = last {
+                let end = move || {
+                    last();
+                    leave(128 + signal);
+                };
+                // Until that thread has ended the process, or a second signal does.
+                if std::thread::Builder::new().spawn(end).is_ok() {
+                    signals.next();
+                }
             }
+            leave(128 + signal);
         };
         // A system that refuses a thread refuses the work as well, in a sentence of its own.
         let _ = std::thread::Builder::new().spawn(handle);

@@ -17,6 +17,7 @@ pub mod console;
 pub mod data;
 pub mod detect;
 pub mod doctor;
+pub mod draw;
 pub mod eval;
 pub mod features;
 mod log;
@@ -93,6 +94,7 @@ impl Global {
 #[allow(clippy::large_enum_variant, missing_docs)]
 pub enum Verb {
     Detect(detect::Detect),
+    Draw(draw::Draw),
     Classify(classify::Classify),
     Features(features::Features),
     Weights(weights::Weights),
@@ -122,6 +124,7 @@ impl Verb {
             Self::Data(verb) => Some(verb),
             Self::Completions(verb) => Some(verb),
             Self::Man(verb) => Some(verb),
+            Self::Draw(verb) => Some(verb),
             Self::Detect(_) | Self::Classify(_) | Self::Features(_) | Self::Bench(_) | Self::Doctor(_) => None,
         }
     }

@@ -1,13 +1,15 @@
 //! `vovdet classify`: what an image shows.
 
-use super::images::{Item, for_each_batch};
-use super::model;
+use super::batches::{Answer, Answered};
+use super::{images, model};
 use anyhow::{Result, bail};
 use serde::Serialize;
 use vovdet::cli::Outcome;
-use vovdet::cli::classify::Classify;
+use vovdet::cli::classify::{Classify, Lines};
 use vovdet::cli::console::Console;
-use vovdet_detectors::{Classifier, Prepared};
+use vovdet::results::text::{Text, number};
+use vovdet_detectors::Prepared;
+use vovdet_detectors::spec::Task;
 
 #[derive(Debug, Serialize)]
 struct Line<'a> {
@@ -27,56 +29,75 @@ struct Guess<'a> {
 
 /// Does what was asked for.
 pub fn run(args: &Classify, console: &Console) -> Result<Outcome> {
+    if let Some(spec) = model::spec(&args.model)?
+        && !matches!(spec.task, Task::Classify { .. })
+    {
+        bail!("{} is a detector, not a classifier: use `vovdet detect`", spec.name);
+    }
     let model = model::load(&args.model, console, |_| ())?;
     let Some(classifier) = model.as_classifier() else {
         bail!("{} is a detector, not a classifier: use `vovdet detect`", model.spec().name);
     };
     let (mut done, mut failed) = (0, 0);
     let spec = model.spec();
-    for_each_batch(&args.images, console, &spec.input, false, |console, items| {
-        let mut inputs = Vec::new();
-        let mut rest = Vec::new();
-        for Item { source, ready, .. } in items {
-            rest.push((source.name(), ready.map(|ready| inputs.push(ready.input))));
-        }
-        let mut answers = classify(classifier, &inputs).into_iter();
-        for (image, ready) in rest {
-            let answer = ready.and_then(|()| answers.next().unwrap_or_else(|| Err("no answer".into())));
-            let line = match answer {
-                Ok(probabilities) => {
-                    done += 1;
-                    let label = |index: usize| spec.classes.get(index).map_or("", |class| class.name.as_str());
-                    let classes = best(&probabilities, args.top as usize)
-                        .map(|index| Guess { label: label(index), index, probability: probabilities[index] })
-                        .collect();
-                    Line { image, classes: Some(classes), error: None }
-                }
+    let network = |inputs: &[Prepared]| {
+        let (probabilities, times) = classifier.classify(inputs)?;
+        let ms = (times.batch + times.network + times.postprocess) / inputs.len() as f64;
+        Ok(probabilities.into_iter().map(|probabilities| (probabilities, ms)).collect())
+    };
+    let form = args.shown();
+    let mut text = Text::default();
+    images::for_each(
+        &args.images,
+        console,
+        &spec.input,
+        false,
+        network,
+        |console, Answered { source, answer, .. }| {
+            let image = source.name();
+            let Answer { value: (probabilities, ms), size, decode_ms, prepare_ms, .. } = match answer {
+                Ok(answer) => answer,
                 Err(reason) => {
                     failed += 1;
                     console.error(format_args!("{image}: {reason}"));
-                    Line { image, classes: None, error: Some(reason) }
+                    if form == Lines::Jsonl {
+                        console.json_line(&Line { image, classes: None, error: Some(reason) })?;
+                    }
+                    return Ok(());
                 }
             };
-            console.json_line(&line)?;
-            console.step();
-        }
-        Ok(())
-    })?;
+            done += 1;
+            let label = |index: usize| spec.classes.get(index).map_or("", |class| class.name.as_str());
+            let guesses = best(&probabilities, args.top as usize);
+            let guesses = guesses.map(|index| Guess { label: label(index), index, probability: probabilities[index] });
+            let classes: Vec<_> = guesses.collect();
+            match form {
+                Lines::Jsonl => console.json_line(&Line { image, classes: Some(classes), error: None })?,
+                Lines::Text => {
+                    let words: Vec<_> = classes.iter().map(Guess::words).collect();
+                    console.data(&text.line(&image, Some(size), &words.join(", "), decode_ms + prepare_ms + ms))?;
+                }
+            }
+            Ok(())
+        },
+    )?;
     if done + failed == 0 {
         bail!("there are no images: the list of paths is empty");
+    }
+    if form == Lines::Text {
+        console.data(&format!("{}, {failed} failed", number(done, "image", "images")))?;
     }
     Ok(Outcome::of(done, failed))
 }
 
-/// Probabilities per input; when a batch fails, its images are tried one by one.
-fn classify(classifier: &Classifier, inputs: &[Prepared]) -> Vec<Result<Vec<f32>, String>> {
-    if inputs.is_empty() {
-        return Vec::new();
-    }
-    match classifier.classify(inputs) {
-        Ok((probabilities, _)) => probabilities.into_iter().map(Ok).collect(),
-        Err(e) if inputs.len() == 1 => vec![Err(e.to_string())],
-        Err(_) => inputs.iter().flat_map(|input| classify(classifier, std::slice::from_ref(input))).collect(),
+impl Guess<'_> {
+    /// For people; a class without a name is told by its number.
+    fn words(&self) -> String {
+        let percent = 100.0 * self.probability;
+        match self.label {
+            "" => format!("class {} {percent:.1} %", self.index),
+            label => format!("{label} {percent:.1} %"),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Images for the verbs that take many: read and prepared on other threads, in batches, in order.
 
+use super::batches::{self, Answered};
 use anyhow::{Context, Result, bail};
 use image::RgbImage;
 use std::path::Path;
@@ -8,8 +9,8 @@ use vovdet::cli::arguments::SourceOptions;
 use vovdet::cli::console::Console;
 use vovdet_datasets::pipeline::{self, Turn};
 use vovdet_datasets::sources::{Source, Sources};
-use vovdet_detectors::Prepared;
 use vovdet_detectors::spec::InputSpec;
+use vovdet_detectors::{Error, Prepared};
 
 /// An image of the run, ready for the network, or why it is not.
 pub struct Item {
@@ -33,24 +34,30 @@ pub struct Ready {
     pub prepare_ms: f64,
 }
 
-/// Reads and prepares all images and hands them to `answer` in order, in groups with at most `--batch` readable
-/// ones; unreadable ones stand in their places. Every item counts as one step of the console's progress.
+/// Reads and prepares all images, sends them through `network` in batches and hands the answers to `answered` in order.
+/// Every image counts as one step of the console's progress.
 ///
 /// # Errors
-/// When the list of images cannot be read, or what `answer` returns.
-pub fn for_each_batch(
+/// When the list of images cannot be read, or what `answered` returns.
+pub fn for_each<A>(
     options: &SourceOptions,
     console: &Console,
     spec: &InputSpec,
     keep_pictures: bool,
-    answer: impl FnMut(&Console, Vec<Item>) -> Result<()>,
+    network: impl Fn(&[Prepared]) -> Result<Vec<A>, Error>,
+    answered: impl FnMut(&Console, Answered<A>) -> Result<()>,
 ) -> Result<()> {
     let sources = sources(options)?;
     let console = console.with_progress(sources.len, "images");
-    in_batches(sources, usize::from(options.batch), &console, spec, keep_pictures, answer)
+    let items = sources.items.enumerate();
+    run(items, usize::from(options.batch), &console, spec, keep_pictures, network, answered)
 }
 
-fn sources(options: &SourceOptions) -> Result<Sources> {
+/// The images that the options name.
+///
+/// # Errors
+/// When a list of paths cannot be read, or standard input is to be two images.
+pub fn sources(options: &SourceOptions) -> Result<Sources> {
     if options.sources.iter().filter(|source| *source == Path::new("-")).count() > 1 {
         bail!("standard input holds one image: give - once");
     }
@@ -60,17 +67,18 @@ fn sources(options: &SourceOptions) -> Result<Sources> {
     }
 }
 
-/// What [`for_each_batch`] does, for images from anywhere.
+/// What [`for_each`] does, for images from anywhere, each with its number in the run.
 ///
 /// # Errors
-/// What `answer` returns.
-pub fn in_batches(
-    sources: Sources,
+/// What `answered` returns.
+pub fn run<A>(
+    items: impl Iterator<Item = (usize, Source)> + Send,
     batch: usize,
     console: &Console,
     spec: &InputSpec,
     keep_pictures: bool,
-    mut answer: impl FnMut(&Console, Vec<Item>) -> Result<()>,
+    network: impl Fn(&[Prepared]) -> Result<Vec<A>, Error>,
+    mut answered: impl FnMut(&Console, Answered<A>) -> Result<()>,
 ) -> Result<()> {
     // As many as the network has threads: decoding keeps up with it, and `--threads` bounds both.
     let workers = usize::try_from(tch::get_num_threads()).unwrap_or(1).clamp(1, 16);
@@ -78,19 +86,13 @@ pub fn in_batches(
         let ready = prepare(&source, &turn, spec, keep_pictures);
         Item { index, source, ready }
     };
-    let items = sources.items.enumerate();
     pipeline::in_order("image reader", items, workers, workers + batch, pipeline::MEMORY, work, |items| {
-        let mut group = Vec::new();
-        let mut good = 0;
-        for item in items {
-            good += usize::from(item.ready.is_ok());
-            group.push(item);
-            if good == batch || good == 0 {
-                answer(console, std::mem::take(&mut group))?;
-                good = 0;
-            }
-        }
-        if group.is_empty() { Ok(()) } else { answer(console, group) }
+        let padded = |input: &Prepared| spec.padded_size(input.geometry);
+        batches::in_batches(items, batch, padded, network, |answer| {
+            answered(console, answer)?;
+            console.step();
+            Ok(())
+        })
     })
 }
 

@@ -1,5 +1,6 @@
 //! The program `vovdet-network`: the verbs of `vovdet` that need a network; `vovdet` starts it.
 
+mod batches;
 mod bench;
 mod classify;
 mod detect;
@@ -37,5 +38,6 @@ fn run(verb: &Verb, console: &Console) -> Result<Outcome> {
         Verb::Data(verb) => verb.run(console),
         Verb::Completions(verb) => verb.run(console),
         Verb::Man(verb) => verb.run(console),
+        Verb::Draw(verb) => verb.run(console),
     }
 }

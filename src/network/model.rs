@@ -258,11 +258,11 @@ fn start_and_end(count: usize) -> Result<()> {
     })
 }
 
-/// The labels of the classes that `--classes` names, by name or by category id.
+/// The labels of the classes that an option names, by name or by category id.
 ///
 /// # Errors
 /// When a word is neither; the nearest name is suggested.
-pub fn labels(words: &[String], classes: &[Class]) -> Result<Vec<usize>> {
+pub fn labels(flag: &str, words: &[String], classes: &[Class]) -> Result<Vec<usize>> {
     let label = |word: &String| {
         let word = word.trim();
         let by_name = classes.iter().position(|class| class.name.eq_ignore_ascii_case(word));
@@ -277,7 +277,7 @@ pub fn labels(words: &[String], classes: &[Class]) -> Result<Vec<usize>> {
                 },
                 |near| format!("did you mean `{near}`?"),
             );
-            anyhow!("--classes: the model has no class `{word}`: {hint}")
+            anyhow!("{flag}: the model has no class `{word}`: {hint}")
         })
     };
     words.iter().map(label).collect()
@@ -294,8 +294,8 @@ mod tests {
         let classes = Class::table(80);
         let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
         // COCO: stop sign is the 12th class and has the id 13.
-        assert_eq!(labels(&words(&["person", "Stop Sign", "13"]), &classes).unwrap(), [0, 11, 11]);
-        let error = labels(&words(&["persn"]), &classes).unwrap_err().to_string();
+        assert_eq!(labels("--classes", &words(&["person", "Stop Sign", "13"]), &classes).unwrap(), [0, 11, 11]);
+        let error = labels("--classes", &words(&["persn"]), &classes).unwrap_err().to_string();
         assert!(error.contains("did you mean `person`?"), "{error}");
     }
 }

@@ -2,16 +2,18 @@
 
 mod canvas;
 mod colour;
+mod fonts;
 mod labels;
 mod mask;
 mod text;
 
-use canvas::Canvas;
+use canvas::{Canvas, Rect};
 use hotcoco::Rle;
 use image::RgbImage;
-use labels::Labels;
+use text::Glyphs;
 
 pub use colour::Colour;
+pub use text::{drawable, missing_letter};
 
 /// One object to be drawn.
 #[derive(Debug, Clone)]
@@ -20,12 +22,23 @@ pub struct Object<'a> {
     pub bbox: [f32; 4],
     /// Confidence in 0..1.
     pub score: f32,
-    /// Name of its class.
+    /// Name of its class, as [`drawable`] gives it.
     pub name: &'a str,
     /// What it is coloured by: the class, or the object itself when there is only one class.
     pub colour: Colour,
     /// Its pixels, at the picture's size.
     pub mask: Option<&'a Rle>,
+}
+
+/// What is drawn beside the masks and boxes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Style {
+    /// Leave the labels out.
+    pub no_labels: bool,
+    /// Thickness of the boxes in pixels instead of one that goes with the size of the picture.
+    pub line: Option<u32>,
+    /// There is only one class, so labels hold the score without its name.
+    pub one_class: bool,
 }
 
 /// How thick the lines and how large the letters are, both in pixels.
@@ -44,10 +57,10 @@ impl Scale {
     }
 }
 
-/// Draws all objects on `image`; better scores lie on top and get their labels first. `one_class` leaves the name out
-/// where only the score has room.
-pub fn draw(image: &mut RgbImage, objects: &[Object], one_class: bool) {
+/// Draws all objects on `image`; better scores lie on top and get their labels first.
+pub fn draw(image: &mut RgbImage, objects: &[Object], style: Style) {
     let scale = Scale::of(image);
+    let line = style.line.unwrap_or(scale.line);
     let mut order: Vec<_> = objects.iter().filter(|o| o.bbox.iter().all(|v| v.is_finite())).collect();
     order.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut canvas = Canvas::new(image);
@@ -60,17 +73,49 @@ pub fn draw(image: &mut RgbImage, objects: &[Object], one_class: bool) {
     for object in order.iter().rev() {
         let patch = patch(object, &canvas);
         let opacity = if patch.is_some() { 0.6 } else { 1.0 };
-        canvas.outline_box(object.bbox, object.colour, scale.line, opacity);
+        canvas.outline_box(object.bbox, object.colour, line, opacity);
         if let Some(patch) = patch {
-            canvas.outline_mask(&patch, object.colour, scale.line.div_ceil(2));
+            canvas.outline_mask(&patch, object.colour, line.div_ceil(2));
         }
     }
-    let mut labels = Labels::new(scale.letters, canvas.size(), order.iter().map(|o| o.bbox).collect());
-    for (index, object) in order.iter().enumerate() {
-        let score = format!("{:.2}", object.score);
-        let full = format!("{} {score}", object.name);
-        let short = if one_class { score.as_str() } else { object.name };
-        labels.place(&mut canvas, index, &[&full, short], object.colour);
+    if !style.no_labels {
+        label(&mut canvas, &order, scale, style.one_class);
+    }
+}
+
+/// Every label of a picture has a score, or none has: where names and scores together would leave objects without a
+/// label that names alone would not, names alone are written.
+fn label(canvas: &mut Canvas, objects: &[&Object], scale: Scale, one_class: bool) {
+    let boxes: Vec<_> = objects.iter().map(|object| Rect::from(object.bbox)).collect();
+    let padding = (scale.letters / 6.0).ceil() as i64;
+    let arrange = |text: &dyn Fn(&Object) -> String| {
+        let glyphs: Vec<_> = objects.iter().map(|object| Glyphs::new(&text(object), scale.letters)).collect();
+        let sizes: Vec<_> = glyphs.iter().map(|glyphs| (glyphs.width + 2 * padding, glyphs.height)).collect();
+        let places = labels::arrange(&sizes, &boxes, canvas.size());
+        let placed = places.iter().flatten().count();
+        (glyphs, places, placed)
+    };
+    let mut best = if one_class {
+        arrange(&|object| format!("{:.2}", object.score))
+    } else {
+        arrange(&|object| format!("{} {:.2}", object.name, object.score))
+    };
+    if !one_class && best.2 < objects.len() {
+        let names = arrange(&|object| object.name.to_owned());
+        if best.2 * 10 < names.2 * 9 {
+            best = names;
+        }
+    }
+    let (glyphs, places, _) = best;
+    let placed = || glyphs.iter().zip(&places).zip(objects).filter_map(|((g, p), o)| Some((g, (*p)?, o.colour)));
+    for (_, place, colour) in placed() {
+        if let Some(ends) = place.leader {
+            canvas.line(ends, colour, scale.line.div_ceil(2));
+        }
+    }
+    for (glyphs, place, colour) in placed() {
+        canvas.fill(place.chip, colour, 1.0);
+        canvas.write(glyphs, place.chip.x1 + padding, place.chip.y1, colour.text());
     }
 }
 
@@ -93,14 +138,14 @@ mod tests {
                 [f32::NAN, 0.0, 1.0, f32::INFINITY],
                 [10.0, 10.0, 2.0, 2.0],
             ];
-            draw(&mut image, &boxes.map(object), false);
+            draw(&mut image, &boxes.map(object), Style::default());
         }
     }
 
     #[test]
     fn a_box_is_drawn_where_it_is_and_its_label_is_legible() {
         let mut image = RgbImage::new(640, 480);
-        draw(&mut image, &[object([100.0, 200.0, 300.0, 400.0])], false);
+        draw(&mut image, &[object([100.0, 200.0, 300.0, 400.0])], Style::default());
         let colour = image::Rgb(Colour::of(3).0);
         assert_eq!(*image.get_pixel(100, 300), colour);
         assert_eq!(*image.get_pixel(299, 300), colour);
@@ -116,7 +161,7 @@ mod tests {
             .map(|i| ((i % 16) as f32 * 16.0, (i / 16) as f32 * 18.0))
             .map(|(x, y)| object([x, y, x + 12.0, y + 12.0]))
             .collect();
-        draw(&mut image, &crowd, true);
+        draw(&mut image, &crowd, Style { one_class: true, ..Style::default() });
         let untouched = image.pixels().filter(|p| p.0 == [0; 3]).count();
         assert!(untouched > 256 * 256 / 2, "{untouched}");
     }
@@ -125,6 +170,6 @@ mod tests {
     fn a_mask_of_another_size_is_left_out() {
         let rle = Rle { h: 2, w: 2, counts: vec![0, 4] };
         let mut image = RgbImage::new(30, 30);
-        draw(&mut image, &[Object { mask: Some(&rle), ..object([0.0, 0.0, 30.0, 30.0]) }], false);
+        draw(&mut image, &[Object { mask: Some(&rle), ..object([0.0, 0.0, 30.0, 30.0]) }], Style::default());
     }
 }

@@ -170,15 +170,22 @@ impl InputSpec {
         }
     }
 
+    /// Width and height of an image's plane in the network's input, padding included, when its batch has no larger image.
+    pub fn padded_size(&self, geometry: Geometry) -> (u32, u32) {
+        let (w, h) = geometry.resized;
+        let side = |side: u32| side.next_multiple_of(self.pad_to.max(1));
+        (side(w), side(h))
+    }
+
     /// Stacks inputs into `[N, 3, H, W]` (channels last in memory), zeros at the right and bottom up to the largest
     /// input and a multiple of `pad_to`.
     ///
     /// # Errors
     /// libtorch's message, for want of memory.
     pub fn batch(&self, inputs: &[Prepared], device: Device, kind: Kind) -> Result<Tensor, Error> {
-        let round_up = |side: u32| side.next_multiple_of(self.pad_to.max(1)) as usize;
-        let w = round_up(inputs.iter().map(|i| i.geometry.resized.0).max().unwrap_or(1));
-        let h = round_up(inputs.iter().map(|i| i.geometry.resized.1).max().unwrap_or(1));
+        let sizes = || inputs.iter().map(|input| self.padded_size(input.geometry));
+        let w = sizes().map(|(w, _)| w as usize).max().unwrap_or(1);
+        let h = sizes().map(|(_, h)| h as usize).max().unwrap_or(1);
         let mut data = vec![0f32; inputs.len() * h * w * 3];
         for (input, plane) in inputs.iter().zip(data.chunks_exact_mut(h * w * 3)) {
             let row = input.geometry.resized.0 as usize * 3;

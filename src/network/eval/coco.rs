@@ -2,13 +2,14 @@
 
 use super::model::Loaded;
 use super::run::Run;
-use crate::detect::coco_results::Entry;
+use crate::detect::coco_results::entry;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::time::Instant;
 use vovdet::cli::Outcome;
 use vovdet::cli::console::Console;
 use vovdet::cli::eval::coco::{Coco, options};
+use vovdet::results::coco::CocoResult;
 use vovdet_datasets::category::ClassIndex;
 use vovdet_detectors::Detection;
 use vovdet_evaluation::metrics::coco::{METRICS, Scorer, Scores};
@@ -49,7 +50,7 @@ pub fn run(args: &Coco, console: &Console) -> Result<Outcome> {
     let line = |id: &Value, detections: &[Detection]| {
         let entry = |detection: &Detection| {
             let category = classes.category(ClassIndex(detection.label))?;
-            Some(Entry::new(id, category.0, detection, &spec, masks))
+            Some(entry(id, category.0, detection, &spec, masks))
         };
         json_line(id, &detections.iter().filter_map(entry).collect::<Vec<_>>())
     };
@@ -80,6 +81,6 @@ pub fn run(args: &Coco, console: &Console) -> Result<Outcome> {
 }
 
 /// The line that a run keeps of an image.
-pub fn json_line<I: serde::Serialize>(id: &Value, results: &[Entry<I>]) -> String {
+pub fn json_line<I: serde::Serialize>(id: &Value, results: &[CocoResult<I>]) -> String {
     json!({"image_id": id, "results": results}).to_string()
 }

@@ -1,8 +1,8 @@
 //! All images of a data set through a detector; detections are kept and scored on a thread of their own meanwhile.
 
 use super::model::Loaded;
-use crate::images::{Item, Ready, in_batches};
-use crate::predict::predict;
+use crate::batches::{Answer, Answered};
+use crate::{images, predict};
 use anyhow::{Context, Result, anyhow, bail};
 use crossbeam_channel::{Receiver, bounded};
 use serde_json::{Map, Value, json};
@@ -12,8 +12,8 @@ use std::time::Instant;
 use vovdet::cli::Outcome;
 use vovdet::cli::console::Console;
 use vovdet::cli::eval::RunOptions;
-use vovdet_datasets::sources::{Source, Sources};
-use vovdet_detectors::Detection;
+use vovdet_datasets::sources::Source;
+use vovdet_detectors::{Detection, Prepared};
 use vovdet_evaluation::metrics::journal::{self, Journal};
 use vovdet_evaluation::metrics::provenance::{FileRef, milliseconds, sha256};
 use vovdet_evaluation::metrics::saved;
@@ -189,41 +189,27 @@ impl<'a> Run<'a> {
     ) -> Result<()> {
         let detector = self.model.detector()?;
         let console = console.with_progress(Some(paths.len()), "images");
-        let sources = Sources { len: Some(paths.len()), items: Box::new(paths.into_iter().map(Source::File)) };
+        let items = paths.into_iter().map(Source::File).enumerate();
         let batch = usize::from(self.options.batch);
-        in_batches(sources, batch, &console, &detector.spec().input, false, |console, items| {
-            let mut inputs = Vec::new();
-            let mut rest = Vec::new();
-            for Item { index, source, ready } in items {
-                let ready = ready.map(|Ready { input, decode_ms, prepare_ms, .. }| {
-                    inputs.push(input);
-                    done.time("decode", decode_ms);
-                    done.time("prepare", prepare_ms);
-                });
-                rest.push((index, source, ready));
-            }
-            let mut answers = predict(detector, &inputs).into_iter();
-            for (index, source, ready) in rest {
-                // One answer per input, in order; `predict` sees to it.
-                let answer = ready
-                    .and_then(|()| answers.next().unwrap_or_else(|| Err("the network gave no answer".into())))
-                    .map(|(detections, times)| {
-                        done.time("batch", times.batch);
-                        done.time("network", times.network);
-                        done.time("postprocess", times.postprocess);
-                        detections
-                    });
-                match &answer {
-                    Ok(_) => {
-                        done.scored += 1;
-                        done.processed += 1;
-                    }
-                    Err(reason) => console.error(format_args!("{}: {reason}; it is left out", source.name())),
+        let network = |inputs: &[Prepared]| predict::detect(detector, inputs);
+        images::run(items, batch, &console, &detector.spec().input, false, network, |console, image| {
+            let Answered { index, source, answer } = image;
+            let answer = answer.map(|Answer { value: (detections, times), decode_ms, prepare_ms, .. }| {
+                done.time("decode", decode_ms);
+                done.time("prepare", prepare_ms);
+                done.time("batch", times.batch);
+                done.time("network", times.network);
+                done.time("postprocess", times.postprocess);
+                detections
+            });
+            match &answer {
+                Ok(_) => {
+                    done.scored += 1;
+                    done.processed += 1;
                 }
-                answered(index, answer)?;
-                console.step();
+                Err(reason) => console.error(format_args!("{}: {reason}; it is left out", source.name())),
             }
-            Ok(())
+            answered(index, answer)
         })
     }
 }

@@ -3,7 +3,7 @@
 use super::coco::json_line;
 use super::model::Loaded;
 use super::run::Run;
-use crate::detect::coco_results::Entry;
+use crate::detect::coco_results::entry;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::time::Instant;
@@ -31,7 +31,7 @@ pub fn run(args: &Voc, console: &Console) -> Result<Outcome> {
     let line = |id: &Value, detections: &[Detection]| {
         let entry = |detection: &Detection| {
             let category = classes.category(ClassIndex(detection.label))?;
-            Some(Entry::new(id, category.0, detection, &spec, false))
+            Some(entry(id, category.0, detection, &spec, false))
         };
         json_line(id, &detections.iter().filter_map(entry).collect::<Vec<_>>())
     };
