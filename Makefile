@@ -1,5 +1,5 @@
 # vovdet: `make demo` does everything from nothing; `make test` proves it.
-.PHONY: help setup build demo test check parity bench bench-eval
+.PHONY: help setup build demo test check deny parity bench bench-eval
 
 TORCH := 2.11.0
 PYTHON ?= python3
@@ -15,6 +15,7 @@ help:
 	@echo "make demo    finds nuclei in the bundled images, pictures in runs/demo"
 	@echo "make test    all tests"
 	@echo "make check   formatting, lints, documentation"
+	@echo "make deny    licences, sources and advisories of the dependencies"
 	@echo "make parity  every network beside an independent one (PEER=python with torchvision 0.26, timm, pycocotools)"
 	@echo "make bench-eval  COCO evaluation beside hotcoco's Python and pycocotools (PEER=python with both)"
 	@echo "make bench   Mask R-CNN beside torchvision's, in one run (PEER=python with torchvision 0.26)"
@@ -36,6 +37,10 @@ check: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
+
+deny:
+	@command -v cargo-deny >/dev/null 2>&1 || { echo "deny: cargo-deny is missing; install it with: cargo install --locked cargo-deny" >&2; exit 1; }
+	$(CARGO) deny check
 
 # ONLY='detectron2*' runs a part; `python tests/parity/run.py --list` shows the names.
 parity: build
