@@ -43,7 +43,11 @@ impl From<Outcome> for ExitCode {
 /// An error and its causes as one sentence; causes that the text before them quotes already are left out.
 pub fn sentence(error: &anyhow::Error) -> String {
     let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+    let words = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref() {
+        Some(error) => super::eval::words(error),
+        None => cause.to_string(),
+    };
+    for cause in error.chain().map(words).filter(|cause| !cause.is_empty()) {
         if !text.contains(&cause) {
             text += if text.is_empty() { "" } else { ": " };
             text += &cause;

@@ -5,11 +5,11 @@
 //! and whole, so at most the last one is torn after a crash; it is cut off when the run goes on.
 
 use crate::data::coco::ListWriter;
-use anyhow::{Context, Result, bail};
+use crate::{Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -36,13 +36,19 @@ impl Journal {
     /// Begins a new file; `run` says what decides about the detections.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When it cannot be written, or another run is writing it.
     pub fn start(path: &Path, run: &Map<String, Value>) -> Result<Self> {
-        let shown = || path.display().to_string();
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).with_context(shown)?;
+            std::fs::create_dir_all(folder).map_err(Error::io(path))?;
         }
-        let mut journal = Self { path: path.into(), file: File::create(path).with_context(shown)? };
+        let options = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        let file = locked(options.map_err(Error::io(path))?, path)?;
+        file.set_len(0).map_err(Error::io(path))?;
+        Self::begin(path, file, run)
+    }
+
+    fn begin(path: &Path, file: File, run: &Map<String, Value>) -> Result<Self> {
+        let mut journal = Self { path: path.into(), file };
         journal.append(&json!({"vovdet_eval": VERSION, "run": run}).to_string())?;
         Ok(journal)
     }
@@ -52,15 +58,14 @@ impl Journal {
     ///
     /// # Errors
     /// When the file is of another run (the message says what differs), or cannot be read or written.
-    pub fn resume(
+    pub fn resume<E: From<Error>>(
         path: &Path,
         run: &Map<String, Value>,
-        mut each: impl FnMut(&str, &Value) -> Result<()>,
-    ) -> Result<Self> {
-        let shown = || path.display().to_string();
+        mut each: impl FnMut(&str, &Value) -> Result<(), E>,
+    ) -> Result<Self, E> {
         let file = match OpenOptions::new().read(true).write(true).open(path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Self::start(path, run),
-            other => other.with_context(shown)?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Self::start(path, run)?),
+            other => locked(other.map_err(Error::io(path))?, path)?,
         };
         let mut reader = BufReader::new(file);
         let mut text = String::new();
@@ -68,27 +73,27 @@ impl Journal {
         let mut head = true;
         loop {
             text.clear();
-            let length = reader.read_line(&mut text).with_context(shown)?;
+            let length = reader.read_line(&mut text).map_err(Error::io(path))?;
             if !text.ends_with('\n') {
                 break;
             }
             if std::mem::take(&mut head) {
-                same_run(&text, run).with_context(shown)?;
+                same_run(path, &text, run)?;
             } else {
                 let line: Line = serde_json::from_str(&text)
-                    .with_context(|| format!("{} has a line that is none of a run", path.display()))?;
+                    .map_err(|error| Error::content(path, format!("has a line that is none of a run: {error}")))?;
                 if line.error.is_none() {
                     each(text.trim_end(), &line.image_id)?;
                 }
             }
             end += length as u64;
         }
-        if head {
-            return Self::start(path, run);
-        }
         let mut file = reader.into_inner();
-        file.set_len(end).with_context(shown)?;
-        file.seek(io::SeekFrom::End(0)).with_context(shown)?;
+        file.set_len(end).map_err(Error::io(path))?;
+        file.seek(io::SeekFrom::End(0)).map_err(Error::io(path))?;
+        if head {
+            return Ok(Self::begin(path, file, run)?);
+        }
         Ok(Self { path: path.into(), file })
     }
 
@@ -97,7 +102,7 @@ impl Journal {
     /// # Errors
     /// When the disk is full, for example.
     pub fn append(&mut self, line: &str) -> Result<()> {
-        self.file.write_all(format!("{line}\n").as_bytes()).with_context(|| self.path.display().to_string())
+        self.file.write_all(format!("{line}\n").as_bytes()).map_err(Error::io(&self.path))
     }
 
     /// Where it lies.
@@ -116,7 +121,7 @@ pub fn to_list(journal: &Path, list: &Path) -> Result<()> {
         #[serde(borrow, default)]
         results: Vec<&'a serde_json::value::RawValue>,
     }
-    let reader = BufReader::new(File::open(journal).with_context(|| journal.display().to_string())?);
+    let reader = BufReader::new(File::open(journal).map_err(Error::io(journal))?);
     let write = |file: &mut BufWriter<File>| -> io::Result<()> {
         let mut list = ListWriter::new(file)?;
         for line in reader.lines() {
@@ -128,13 +133,22 @@ pub fn to_list(journal: &Path, list: &Path) -> Result<()> {
         }
         list.finish()
     };
-    vovdet_files::write_file(list, write).with_context(|| list.display().to_string())
+    vovdet_files::write_file(list, write).map_err(Error::io(list))
 }
 
-fn same_run(head: &str, run: &Map<String, Value>) -> Result<()> {
-    let head: Value = serde_json::from_str(head).context("is not a file of detections that a run kept")?;
+/// The file, for this process alone until it is closed; a lock that the file system does not know is not held.
+fn locked(file: File, path: &Path) -> Result<File> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::Locked { path: path.to_path_buf() }),
+        Err(TryLockError::Error(_)) | Ok(()) => Ok(file),
+    }
+}
+
+fn same_run(path: &Path, head: &str, run: &Map<String, Value>) -> Result<()> {
+    let head: Value = serde_json::from_str(head)
+        .map_err(|error| Error::content(path, format!("is not a file of detections that a run kept: {error}")))?;
     if head["vovdet_eval"] != VERSION {
-        bail!("is not a file of detections that a run of this version kept");
+        return Err(Error::content(path, "is not a file of detections that a run of this version kept"));
     }
     let empty = Map::new();
     let other = head["run"].as_object().unwrap_or(&empty);
@@ -143,10 +157,7 @@ fn same_run(head: &str, run: &Map<String, Value>) -> Result<()> {
     let differ = keys.into_iter().filter(|key| run.get(*key) != other.get(*key));
     let differ = differ.map(|key| format!("its {key} is {} and not {}", short(other.get(key)), short(run.get(key))));
     let differ: Vec<_> = differ.collect();
-    if !differ.is_empty() {
-        bail!("is of another run: {}; without --resume a new one begins", differ.join(", "));
-    }
-    Ok(())
+    if differ.is_empty() { Ok(()) } else { Err(Error::OtherRun { path: path.to_path_buf(), differ }) }
 }
 
 fn clipped(text: &str) -> String {
@@ -181,7 +192,7 @@ mod tests {
         let mut seen = Vec::new();
         let mut journal = Journal::resume(&path, &run("a"), |_, id| {
             seen.push(id.clone());
-            Ok(())
+            Result::Ok(())
         })
         .unwrap();
         assert_eq!(seen, [json!(7), json!(9)]);
@@ -194,17 +205,31 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_being_written_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.jsonl");
+        let mut first = Journal::start(&path, &run("a")).unwrap();
+        let all = |_: &str, _: &Value| Result::Ok(());
+        assert!(matches!(Journal::start(&path, &run("a")), Err(Error::Locked { .. })));
+        assert!(matches!(Journal::resume(&path, &run("a"), all), Err(Error::Locked { .. })));
+        first.append(r#"{"image_id":7,"results":[]}"#).unwrap();
+        drop(first);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+        Journal::resume(&path, &run("a"), all).unwrap();
+    }
+
+    #[test]
     fn another_run_is_refused_and_says_why() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.jsonl");
         Journal::start(&path, &run("a")).unwrap();
-        let error = Journal::resume(&path, &run("b"), |_, _| Ok(())).unwrap_err();
-        let error = format!("{error:#}");
+        let error = Journal::resume(&path, &run("b"), |_, _| Result::Ok(())).unwrap_err();
+        let error = error.to_string();
         assert!(error.contains(r#"its weights is "a" and not "b""#), "{error}");
         std::fs::write(&path, "[]\n").unwrap();
-        assert!(Journal::resume(&path, &run("a"), |_, _| Ok(())).is_err());
+        assert!(Journal::resume(&path, &run("a"), |_, _| Result::Ok(())).is_err());
         std::fs::remove_file(&path).unwrap();
-        Journal::resume(&path, &run("a"), |_, _| Ok(())).unwrap();
+        Journal::resume(&path, &run("a"), |_, _| Result::Ok(())).unwrap();
         assert!(path.is_file());
     }
 }

@@ -4,6 +4,7 @@ pub mod coco;
 pub mod compare;
 pub mod journal;
 pub mod provenance;
+pub mod replay;
 pub mod saved;
 pub mod selection;
 pub mod voc;

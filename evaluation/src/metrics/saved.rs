@@ -1,17 +1,17 @@
 //! Results in files, and the files that they name.
 
 use super::provenance::FileRef;
-use anyhow::{Context, Result, bail};
+use crate::{Error, Result};
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 
-/// Reads a result that `vovdet eval … --json` printed.
+/// Reads the result of an evaluation.
 ///
 /// # Errors
 /// When the file is none.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = std::fs::read(path).with_context(|| path.display().to_string())?;
-    serde_json::from_slice(&text).with_context(|| format!("{} is no result of `vovdet eval --json`", path.display()))
+    let text = std::fs::read(path).map_err(Error::io(path))?;
+    serde_json::from_slice(&text).map_err(|error| Error::NoResult { path: path.to_path_buf(), error })
 }
 
 /// Where a file that a result names is: at its place, or beside the result.
@@ -19,8 +19,7 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
 /// # Errors
 /// When it is gone or has another content.
 pub fn locate(file: &FileRef, result: &Path) -> Result<PathBuf> {
-    find(file, result)?
-        .with_context(|| format!("{} names {}, which is not there any more", result.display(), file.path.display()))
+    find(file, result)?.ok_or_else(|| Error::Gone { result: result.to_path_buf(), file: file.path.clone() })
 }
 
 /// Where a file that a result names may be: at its place, and beside the result.
@@ -36,31 +35,14 @@ pub fn places(file: &FileRef, result: &Path) -> impl Iterator<Item = PathBuf> {
 pub fn find(file: &FileRef, result: &Path) -> Result<Option<PathBuf>> {
     let mut changed = None;
     for path in places(file, result).filter(|path| path.exists()) {
-        let is_same = file.sha256.is_none()
-            || FileRef::of(&path).with_context(|| path.display().to_string())?.sha256 == file.sha256;
+        let is_same = file.sha256.is_none() || FileRef::of(&path).map_err(Error::io(&path))?.sha256 == file.sha256;
         if is_same {
             return Ok(Some(path));
         }
         changed.get_or_insert(path);
     }
     match changed {
-        Some(path) => bail!(
-            "{} has changed since {} was made from it: put the file that it was beside it, or evaluate again",
-            path.display(),
-            result.display()
-        ),
+        Some(file) => Err(Error::Changed { file, result: result.to_path_buf() }),
         None => Ok(None),
-    }
-}
-
-/// Refuses to write where something is read from, whatever way the two paths are spelt.
-///
-/// # Errors
-/// When `place` is one of `inputs`.
-pub fn refuse_to_replace<'a>(flag: &str, place: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
-    let Ok(there) = place.canonicalize() else { return Ok(()) };
-    match inputs.into_iter().find(|input| input.canonicalize().is_ok_and(|input| input == there)) {
-        Some(input) => bail!("{flag} {} would replace {}, which is read", place.display(), input.display()),
-        None => Ok(()),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::data::{Bar, Calibration, Curve, Line, rounded};
 use crate::metrics::coco::{self, Evaluation, Figures};
-use anyhow::{Context, Result};
+use crate::{Error, Result};
 use hotcoco::{AccumulatedEval, COCOeval, EvalImg};
 use std::collections::HashMap;
 
@@ -31,7 +31,7 @@ impl<'a> Analysis<'a> {
     }
 
     fn accumulated(&self) -> Result<&AccumulatedEval> {
-        self.eval.accumulated().context("the evaluation has not been accumulated")
+        self.eval.accumulated().ok_or(Error::NoMatches("it has not been accumulated"))
     }
 
     /// Precision over recall: at 0.5, at 0.75 and the mean over all thresholds, of all classes and of each.

@@ -14,5 +14,5 @@ mod pictures;
 mod thresholds;
 pub mod voc;
 
-pub use page::{FILE, write};
+pub use page::{file, write};
 pub use pictures::Gallery;

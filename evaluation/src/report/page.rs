@@ -1,7 +1,7 @@
 //! The page itself: a template, its style and script, and the data, all in one file.
 
 use super::data::Page;
-use anyhow::{Context, Result};
+use crate::{Error, Result};
 use askama::Template;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// The page's name in its folder.
-pub const FILE: &str = "index.html";
+const FILE: &str = "index.html";
 
 const STYLE: &str = include_str!("page/page.css");
 /// The page's script, in the order in which it runs.
@@ -39,30 +39,37 @@ struct Frame<'a> {
     script: String,
 }
 
-/// Writes the page into a folder, whole or not at all; returns where it lies.
+/// Writes the page to the file that `place` means, see [`file`], whole or not at all; returns where it lies.
 ///
 /// # Errors
 /// When the folder cannot be written to.
-pub fn write(folder: &Path, page: &Page) -> Result<PathBuf> {
-    let path = folder.join(FILE);
+pub fn write(place: &Path, page: &Page) -> Result<PathBuf> {
+    let _span = tracing::info_span!("write", what = "report").entered();
+    let path = file(place);
     let text = html(page)?;
-    vovdet_files::make_folder(folder).with_context(|| folder.display().to_string())?;
-    vovdet_files::write_file::<io::Error>(&path, |file| file.write_all(text.as_bytes()))
-        .with_context(|| path.display().to_string())?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    vovdet_files::make_folder(folder).map_err(Error::io(folder))?;
+    vovdet_files::write_file::<io::Error>(&path, |file| file.write_all(text.as_bytes())).map_err(Error::io(&path))?;
     Ok(path)
+}
+
+/// The file that `place` means: itself if it is called `.html`, else one in the folder `place`.
+pub fn file(place: &Path) -> PathBuf {
+    let is_page = place.extension().is_some_and(|e| e.eq_ignore_ascii_case("html") || e.eq_ignore_ascii_case("htm"));
+    if is_page && !place.is_dir() { place.to_path_buf() } else { place.join(FILE) }
 }
 
 /// The page as text.
 fn html(page: &Page) -> Result<String> {
     let script = format!("'use strict';\n{}", SCRIPTS.concat());
     // A `<` occurs in texts only, so that no name can end the element or begin a comment.
-    let data = serde_json::to_string(page)?.replace('<', "\\u003c");
+    let data = serde_json::to_string(page).map_err(|error| Error::Page(error.to_string()))?.replace('<', "\\u003c");
     let policy = format!(
         "default-src 'none'; img-src data:; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
         hash(STYLE),
         hash(&script)
     );
-    Ok(Frame { policy, title: &page.title, style: STYLE, data, script }.render()?)
+    Ok(Frame { policy, title: &page.title, style: STYLE, data, script }.render().map_err(|error| Error::Page(error.to_string()))?)
 }
 
 /// How a content security policy names a script or style.

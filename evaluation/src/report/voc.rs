@@ -6,13 +6,13 @@
 use super::analysis::{Analysis, MATCH_IOU, by_size};
 use super::data::{Column, Curve, Headline, Line, Page, Table, View, rounded};
 use super::facts::{facts, left_out, selection};
+use crate::Result;
 use super::pictures::{self, File, Gallery, Wanted, extent};
 use super::thresholds::thresholds;
 use super::{confusion, errors, gallery};
 use crate::data::voc::{VocData, VocImage};
 use crate::metrics::coco::{Evaluation, Kind, images_to_look_at};
 use crate::metrics::voc::{Class, ClassReport, Detections, Report, Scores};
-use anyhow::{Context, Result};
 use hotcoco::{Annotation, COCO, Category, Dataset, Image};
 use std::collections::HashMap;
 use std::path::Path;
@@ -190,7 +190,7 @@ fn evaluated(data: &VocData, detections: &Detections, scores: &Scores, report: &
     let found =
         detections.by_class.iter().enumerate().flat_map(|(class, list)| list.iter().map(move |one| (class, one)));
     let found = found.map(|(class, one)| Annotation { score: Some(one.score), ..mark(one.image, class, one.bbox) });
-    let results = truth.load_res_anns(found.collect()).context("the detections")?;
+    let results = truth.load_res_anns(found.collect())?;
     let mut eval = hotcoco::COCOeval::new(truth, results, hotcoco::IouType::Bbox);
     eval.params.max_dets = MAX_DETS.to_vec();
     let mut images: Vec<u64> =

@@ -133,12 +133,13 @@ impl Run for Coco {
             || -> Result<_> {
                 let evaluations = coco::evaluate(&data, &results, &protocol.iou, &options)?;
                 let counts = coco::counts(&data.coco, &results.coco, &options);
+                let cut = coco::images_cut(&results.coco, &options);
                 let scores = Scores::new(&data, &evaluations, counts);
-                Ok((scores, evaluations, milliseconds(start)))
+                Ok((scores, evaluations, cut, milliseconds(start)))
             },
             || Ok::<_, anyhow::Error>((self.file(&self.annotations)?, self.file(detections)?)),
         );
-        let ((scores, evaluations, wall_ms), (annotations, detections)) = (report?, files?);
+        let ((scores, evaluations, cut, wall_ms), (annotations, detections)) = (report?, files?);
         let provenance = Provenance {
             vovdet: env!("CARGO_PKG_VERSION").into(),
             metrics: coco::METRICS.into(),
@@ -149,9 +150,9 @@ impl Run for Coco {
             times_ms: times_of_saved(read_ms, wall_ms),
         };
         let report = scores.report(protocol, provenance);
-        self.print(console, &report)?;
+        self.print(console, &report, cut)?;
         let beside = data.image_folder();
-        Ok(self.page.write(console, beside, |gallery| report::coco::page(&data, &evaluations, &report, gallery)))
+        Ok(self.page.write(console, beside, |gallery| Ok(report::coco::page(&data, &evaluations, &report, gallery)?)))
     }
 }
 
@@ -174,8 +175,7 @@ impl Coco {
         self.page.is_wanted()
     }
 
-    /// Writes the page about a run, if one is wanted. The run has kept its detections in `detections`, and `images` are
-    /// those that it looked at.
+    /// Writes the page about a run, if one is wanted; see [`page_of_kept`].
     pub fn write_page_of_run(
         &self,
         console: &Console,
@@ -184,15 +184,7 @@ impl Coco {
         report: &Report,
         detections: Option<&Path>,
     ) -> Outcome {
-        self.page.write(console, data.image_folder(), |gallery| {
-            let results = data.results(
-                RawResults::read(detections.context("the detections were not kept")?)?,
-                report.protocol.min_score,
-            )?;
-            let options = Options { images: Some(images), ..options(data, &report.protocol)? };
-            let evaluations = coco::evaluate(data, &results, &report.protocol.iou, &options)?;
-            report::coco::page(data, &evaluations, report, gallery)
-        })
+        page_of_kept(console, &self.page, data, images, report, detections)
     }
 
     /// A file of the provenance, with its hash for those who keep the result.
@@ -234,11 +226,12 @@ impl Coco {
         }
     }
 
-    /// Prints a result as the options say.
+    /// Prints a result as the options say; `cut` images had more detections than count.
     ///
     /// # Errors
     /// When standard output cannot be written to.
-    pub fn print(&self, console: &Console, report: &Report) -> Result<()> {
+    pub fn print(&self, console: &Console, report: &Report, cut: usize) -> Result<()> {
+        show::cut(cut, report).into_iter().for_each(|hint| console.note(hint));
         if self.output.json {
             console.json_line(report)?;
         } else {
@@ -246,6 +239,24 @@ impl Coco {
         }
         Ok(())
     }
+}
+
+/// Writes the page about a result whose detections were kept in a file. `images` are those that were looked at.
+pub(super) fn page_of_kept(
+    console: &Console,
+    page: &PageOptions,
+    data: &CocoData,
+    images: Vec<u64>,
+    report: &Report,
+    detections: Option<&Path>,
+) -> Outcome {
+    page.write(console, data.image_folder(), |gallery| {
+        let raw = RawResults::read(detections.context("the detections were not kept")?)?;
+        let results = data.results(raw, report.protocol.min_score)?;
+        let options = Options { images: Some(images), ..options(data, &report.protocol)? };
+        let evaluations = coco::evaluate(data, &results, &report.protocol.iou, &options)?;
+        Ok(report::coco::page(data, &evaluations, report, gallery)?)
+    })
 }
 
 /// What a protocol means for a data set.

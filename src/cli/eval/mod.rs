@@ -6,12 +6,17 @@ pub mod merge;
 mod page;
 mod show;
 pub mod voc;
+mod words;
 
 use super::Run;
 use super::arguments::any_score;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use vovdet_evaluation::metrics::selection::{Selection, Shard};
+use vovdet_files::{Overwrite, OverwriteGuard};
+
+pub use words::words;
 
 /// Score detections on a data set: COCO's average precision of boxes and masks, or VOC's.
 #[derive(Debug, Args)]
@@ -96,4 +101,17 @@ pub struct RunOptions {
     /// Go on with a run that ended early: with the detections that it kept, or those in FILE.
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     pub resume: Option<Option<PathBuf>>,
+}
+
+/// Refuses to write where something is read from, whatever way the two paths are spelt.
+///
+/// # Errors
+/// When `place` is one of `inputs`.
+pub fn refuse_to_replace<'a>(flag: &str, place: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+    let mut guard = OverwriteGuard::new();
+    inputs.into_iter().for_each(|input| guard.reads(input));
+    if let Err(Overwrite::Input { input, output }) = guard.writes(place) {
+        bail!("{flag} {} would replace {}, which is read", output.display(), input.display());
+    }
+    Ok(())
 }

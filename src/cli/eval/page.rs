@@ -14,8 +14,9 @@ const TOLD: usize = 3;
 
 #[derive(Debug, Args)]
 pub(super) struct PageOptions {
-    /// Write a page about the result into DIR: figures, curves, errors, and the worst images.
-    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    /// Write a page about the result: figures, curves, errors, and the worst images; to the file PATH if it is called
+    /// .html, else to index.html in this folder.
+    #[arg(long, value_name = "PATH", help_heading = "Output")]
     report: Option<PathBuf>,
     /// How many of the worst images the page shows.
     #[arg(long, value_name = "N", default_value_t = 24, help_heading = "Output", requires = "report")]
@@ -38,8 +39,10 @@ impl PageOptions {
 
     /// Makes sure, before the work, that the page can be written; nothing is left of the trial.
     pub fn prepare(&self) -> Result<()> {
-        let Some(folder) = &self.report else { return Ok(()) };
-        vovdet_files::try_folder(folder).with_context(|| format!("--report {}", folder.display()))
+        let Some(place) = &self.report else { return Ok(()) };
+        let file = report::file(place);
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        vovdet_files::try_folder(folder).with_context(|| format!("--report {}", place.display()))
     }
 
     /// Writes the page that `make` makes, if one is wanted. `beside` is where the image files are if nobody says it. The
@@ -50,12 +53,12 @@ impl PageOptions {
         beside: Option<PathBuf>,
         make: impl FnOnce(Gallery) -> Result<(Page, Vec<String>)>,
     ) -> Outcome {
-        let Some(folder) = &self.report else { return Outcome::All };
+        let Some(place) = &self.report else { return Outcome::All };
         let images = self.images.clone().or(beside);
         let gallery = Gallery { images: images.as_deref(), count: usize::from(self.report_images) };
         let written = make(gallery).and_then(|(mut page, problems)| {
             page.notes.extend(no_images(&page, images.is_some()));
-            Ok((report::write(folder, &page)?, problems))
+            Ok((report::write(place, &page)?, problems))
         });
         match written {
             Ok((path, problems)) => {

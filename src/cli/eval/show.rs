@@ -17,6 +17,17 @@ pub fn number(n: usize, unit: &str) -> String {
     format!("{n} {unit}{}", if n == 1 { "" } else { "s" })
 }
 
+/// A sentence about detections that do not count, if there are some.
+pub fn cut(images: usize, of: &Report) -> Option<String> {
+    let most = of.protocol.max_dets.iter().max()?;
+    (images > 0).then(|| {
+        format!(
+            "{images} of {} have more than {most} detections of a class; only the {most} best count, --max-dets N for more",
+            number(of.counts.images, "image")
+        )
+    })
+}
+
 fn counts(counts: &Counts) -> String {
     let crowds = if counts.crowds > 0 { format!(" and {}", number(counts.crowds, "crowd")) } else { String::new() };
     let (images, objects) = (number(counts.images, "image"), number(counts.objects, "object"));

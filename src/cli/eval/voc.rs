@@ -125,9 +125,7 @@ impl Voc {
         scores: &Scores,
         report: &Report,
     ) -> Outcome {
-        let beside = data.root.join("JPEGImages");
-        let beside = beside.is_dir().then_some(beside);
-        self.page.write(console, beside, |gallery| report::voc::page(data, detections, scores, report, gallery))
+        page_of(console, &self.page, data, detections, scores, report)
     }
 
     /// The data set.
@@ -171,4 +169,17 @@ impl Voc {
         }
         Ok(())
     }
+}
+
+/// Writes the page about a result, if one is wanted.
+pub(super) fn page_of(
+    console: &Console,
+    page: &PageOptions,
+    data: &VocData,
+    detections: &Detections,
+    scores: &Scores,
+    report: &Report,
+) -> Outcome {
+    let beside = Some(data.root.join("JPEGImages")).filter(|folder| folder.is_dir());
+    page.write(console, beside, |gallery| Ok(report::voc::page(data, detections, scores, report, gallery)?))
 }

@@ -55,12 +55,12 @@ pub fn run(args: &Coco, console: &Console) -> Result<Outcome> {
         json_line(id, &detections.iter().filter_map(entry).collect::<Vec<_>>())
     };
     let run = Run::new(&model, &args.run, &annotations, &protocol.selection, &images).keeping(args.wants_page());
-    let done = run.over(console, files, line, |line| scorer.add(line))?;
+    let done = run.over(console, files, line, |line| Ok(scorer.add(line)?))?;
     if done.scored == 0 && !done.left_out.is_empty() {
         bail!("no image could be evaluated");
     }
     let scoring = Instant::now();
-    let seen = scorer.seen().to_vec();
+    let (seen, cut) = (scorer.seen().to_vec(), scorer.images_cut());
     let (evaluations, counts) = scorer.finish()?;
     let scores = Scores::new(&data, &evaluations, counts);
     let detections = done.save_list()?;
@@ -74,7 +74,7 @@ pub fn run(args: &Coco, console: &Console) -> Result<Outcome> {
         times_ms: done.times(start, scoring),
     };
     let report = scores.report(protocol, provenance);
-    args.print(console, &report)?;
+    args.print(console, &report, cut)?;
     let kept = report.provenance.detections.as_ref().map(|file| file.path.as_path());
     let page = args.write_page_of_run(console, &data, seen, &report, kept);
     Ok(done.outcome().and(page))

@@ -3,20 +3,19 @@
 use super::model::Loaded;
 use crate::batches::{Answer, Answered};
 use crate::{images, predict};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use crossbeam_channel::{Receiver, bounded};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use vovdet::cli::Outcome;
 use vovdet::cli::console::Console;
-use vovdet::cli::eval::RunOptions;
+use vovdet::cli::eval::{RunOptions, refuse_to_replace};
+use vovdet::cli::sentence;
 use vovdet_datasets::sources::Source;
 use vovdet_detectors::{Detection, Prepared};
 use vovdet_evaluation::metrics::journal::{self, Journal};
 use vovdet_evaluation::metrics::provenance::{FileRef, milliseconds, sha256};
-use vovdet_evaluation::metrics::saved;
 use vovdet_evaluation::metrics::selection::Selection;
 
 /// Images that may wait to be kept and scored.
@@ -69,6 +68,7 @@ impl<'a> Run<'a> {
             "precision": made.precision,
             "plain": made.plain,
             "score": made.score,
+            "batch": made.batch,
             "images": images.canonicalize().unwrap_or_else(|_| images.into()),
         });
         let key = key.as_object().cloned().unwrap_or_default();
@@ -127,7 +127,7 @@ impl<'a> Run<'a> {
             scored: earlier.len(),
             processed: 0,
             left_out: missing.into_iter().map(|(id, _)| id).collect(),
-            journal: self.journal.clone(),
+            journal: journal.as_ref().map(|journal| journal.path().into()),
             save: self.options.save_detections.clone(),
             stages: BTreeMap::new(),
         };
@@ -135,7 +135,8 @@ impl<'a> Run<'a> {
         let (ids, paths): (Vec<_>, Vec<_>) = open.into_iter().unzip();
         let ids = &ids;
         std::thread::scope(|scope| {
-            let keeper = scope.spawn(move || keep(journal, receiver, ids, line, score));
+            let must_keep = self.must_keep;
+            let keeper = scope.spawn(move || keep(journal, must_keep, receiver, ids, line, score));
             let mut failed = Vec::new();
             let ran = self.detect(console, paths, &mut done, |index, answer| {
                 if answer.is_err() {
@@ -146,8 +147,12 @@ impl<'a> Run<'a> {
             });
             drop(sender);
             done.left_out.append(&mut failed);
-            let kept = keeper.join().unwrap_or_else(|_| Err(anyhow!("scoring ended with a bug")));
-            kept.and(ran)
+            let kept = keeper.join().unwrap_or_else(|_| Err(anyhow!("scoring ended with a bug")))?;
+            if let Some(error) = kept {
+                console.note(format_args!("the detections found are not kept: {}", sentence(&error)));
+                done.journal = None;
+            }
+            ran
         })?;
         Ok(done)
     }
@@ -155,7 +160,7 @@ impl<'a> Run<'a> {
     /// The journal: that of an earlier run, or a new one; none where there is no place for one.
     fn open(&self, console: &Console, each: impl FnMut(&str, &Value) -> Result<()>) -> Result<Option<Journal>> {
         for place in self.options.save_detections.iter().chain(&self.journal) {
-            saved::refuse_to_replace("--save-detections", place, self.inputs.iter().map(PathBuf::as_path))?;
+            refuse_to_replace("--save-detections", place, self.inputs.iter().map(PathBuf::as_path))?;
         }
         let Some(path) = &self.journal else {
             if self.must_keep {
@@ -164,7 +169,7 @@ impl<'a> Run<'a> {
             return Ok(None);
         };
         let opened = match self.options.resume {
-            Some(_) => return Journal::resume(path, &self.key, each).map(Some),
+            Some(_) => return Ok(Some(Journal::resume(path, &self.key, each)?)),
             None => Journal::start(path, &self.key),
         };
         match opened {
@@ -172,9 +177,9 @@ impl<'a> Run<'a> {
                 console.detail(format_args!("detections are kept in {}; --resume goes on with them", path.display()));
                 Ok(Some(journal))
             }
-            Err(error) if self.must_keep => Err(error.context("the detections cannot be kept")),
+            Err(error) if self.must_keep => Err(Error::from(error).context("the detections cannot be kept")),
             Err(error) => {
-                console.note(format_args!("detections are not kept while they are found: {error:#}"));
+                console.note(format_args!("detections are not kept while they are found: {error}"));
                 Ok(None)
             }
         }
@@ -214,28 +219,36 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Keeps and scores what is found.
+/// Scores what is found, and keeps it in the journal. Returns why that ended early where the detections need not be kept:
+/// their figures are what was asked for.
 fn keep(
     mut journal: Option<Journal>,
+    must_keep: bool,
     found: Receiver<(usize, Result<Vec<Detection>, String>)>,
     ids: &[Value],
     line: impl Fn(&Value, &[Detection]) -> String,
     mut score: impl FnMut(&str) -> Result<()>,
-) -> Result<()> {
+) -> Result<Option<Error>> {
+    let mut not_kept = None;
     for (index, answer) in found {
         let id = &ids[index];
         let text = match &answer {
             Ok(detections) => line(id, detections),
             Err(reason) => json!({"image_id": id, "error": reason}).to_string(),
         };
-        if let Some(journal) = &mut journal {
-            journal.append(&text)?;
+        if let Some(Err(error)) = journal.as_mut().map(|journal| journal.append(&text)) {
+            if must_keep {
+                return Err(error.into());
+            }
+            // It would be read again as if it were whole.
+            let _ = journal.take().map(|journal| std::fs::remove_file(journal.path()));
+            not_kept = Some(error.into());
         }
         if answer.is_ok() {
             score(&text)?;
         }
     }
-    Ok(())
+    Ok(not_kept)
 }
 
 impl Done {

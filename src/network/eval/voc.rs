@@ -38,7 +38,7 @@ pub fn run(args: &Voc, console: &Console) -> Result<Outcome> {
     let annotations = FileRef::unhashed(&data.root);
     let mut found = Detections::none(&data);
     let run = Run::new(&model, &args.run, &annotations, &protocol.selection, &folder);
-    let done = run.over(console, files, line, |line| found.add_line(&data, line))?;
+    let done = run.over(console, files, line, |line| Ok(found.add_line(&data, line)?))?;
     if done.scored == 0 && !done.left_out.is_empty() {
         bail!("no image could be evaluated");
     }

@@ -1,18 +1,20 @@
 //! COCO's average precision and recall of boxes and masks, by hotcoco, which agrees with pycocotools to the last bit.
 
 mod figures;
+mod replay;
 mod report;
 mod scorer;
 
-pub(crate) use figures::{Axes, Place, pairwise_sum};
+use figures::Axes;
 pub use figures::{FIGURES, Figure, Figures};
+pub use replay::CocoReplay;
 pub use report::{ClassReport, Protocol, Report, Scores, evaluate};
 pub use scorer::Scorer;
 
 use crate::data::category::CategoryId;
 use crate::data::coco::{CocoData, Results};
-use crate::metrics::compare::{CocoReplay, Replay};
-use anyhow::{Context, Result, bail};
+use crate::metrics::replay::Replay;
+use crate::{Error, Result};
 use hotcoco::params::IouType;
 use hotcoco::{Annotation, COCO, COCOeval, Segmentation, mask};
 use serde::{Deserialize, Serialize};
@@ -103,8 +105,9 @@ impl Evaluation {
     /// # Errors
     /// When the data set has no masks and masks are to be compared, or a mask cannot be drawn.
     pub fn new(data: &CocoData, results: &Results, kind: Kind, options: &Options) -> Result<Self> {
+        let _span = tracing::info_span!("score", %kind).entered();
         if kind == Kind::Segm && !has_masks(&data.coco) {
-            bail!("{}: the annotations have no segmentation, so only boxes can be compared", data.path.display());
+            return Err(Error::NoMasks { path: data.path.clone() });
         }
         let detections = match kind {
             Kind::Segm if options.mask_areas && results.masks => with_mask_areas(&results.coco)?,
@@ -115,7 +118,7 @@ impl Evaluation {
         eval.params.cat_ids = options.categories.iter().map(|id| id.0).collect();
         eval.params.cat_ids.sort_unstable();
         eval.params.img_ids = options.images.as_deref().map_or_else(Vec::new, images_to_look_at);
-        eval.evaluate().with_context(|| data.path.display().to_string())?;
+        eval.evaluate()?;
         let mut evaluation = Self::accumulated(kind, eval);
         if data.has_annotation_0() {
             evaluation.count_annotation_0_as_missed()?;
@@ -199,6 +202,21 @@ pub fn counts(data: &COCO, detections: &COCO, options: &Options) -> (Counts, Has
         add(detection.category_id, |c| &mut c.detections);
     }
     (all, each)
+}
+
+/// How many images have more detections of a category than `options` count; the others count for nothing.
+pub fn images_cut(detections: &COCO, options: &Options) -> usize {
+    let mut found: HashMap<(u64, u64), usize> = HashMap::new();
+    for detection in &detections.dataset.annotations {
+        *found.entry((detection.image_id, detection.category_id)).or_default() += 1;
+    }
+    let most = options.max_dets.iter().copied().max().unwrap_or(0);
+    let is_selected = |image: &u64, category: &u64| {
+        options.images.as_ref().is_none_or(|images| images.contains(image))
+            && (options.categories.is_empty() || options.categories.contains(&CategoryId(*category)))
+    };
+    let cut = found.iter().filter(|(_, n)| **n > most).filter(|((image, category), _)| is_selected(image, category));
+    cut.map(|((image, _), _)| image).collect::<HashSet<_>>().len()
 }
 
 /// Whether masks can be compared: objects have some, or there are no objects.

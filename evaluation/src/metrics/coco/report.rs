@@ -1,13 +1,13 @@
 //! The result of an evaluation as it is written to JSON, and as it is read again to be compared or merged.
 
-use super::{Counts, Evaluation, Figures, Kind, Options};
+use super::{Counts, Evaluation, FIGURES, Figures, Kind, Options};
+use crate::Result;
 use crate::data::category::CategoryId;
 use crate::data::coco::{CocoData, Results};
 use crate::metrics::named::Named;
 use crate::metrics::provenance::Provenance;
 use crate::metrics::selection::Selection;
-use anyhow::Result;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::HashMap;
 
 /// What was asked for.
@@ -38,6 +38,9 @@ pub struct Report {
     /// The 12 figures of masks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segm: Option<Figures>,
+    /// The same figures by their names: `{"bbox": {"AP": …, "AP50": …}, …}`.
+    #[serde(default, skip_deserializing)]
+    pub by_name: ByName,
     /// How much was evaluated.
     pub counts: Counts,
     /// Every category by name, in the order of their ids.
@@ -46,6 +49,20 @@ pub struct Report {
     pub protocol: Protocol,
     /// What it was made from.
     pub provenance: Provenance,
+}
+
+/// The figures of boxes and masks by name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ByName {
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "by_name")]
+    bbox: Option<Figures>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "by_name")]
+    segm: Option<Figures>,
+}
+
+fn by_name<S: Serializer>(figures: &Option<Figures>, serializer: S) -> Result<S::Ok, S::Error> {
+    let names = FIGURES.iter().map(|figure| figure.name);
+    serializer.collect_map(figures.iter().flat_map(|figures| names.clone().zip(figures)))
 }
 
 /// The figures of one category.
@@ -113,7 +130,7 @@ impl Scores {
     /// The whole report.
     pub fn report(self, protocol: Protocol, provenance: Provenance) -> Report {
         let Self { bbox, segm, counts, per_class } = self;
-        Report { bbox, segm, counts, per_class, protocol, provenance }
+        Report { bbox, segm, by_name: ByName { bbox, segm }, counts, per_class, protocol, provenance }
     }
 }
 

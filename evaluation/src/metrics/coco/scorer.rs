@@ -4,7 +4,7 @@
 use super::{Counts, Evaluation, Kind, Options};
 use crate::data::category::CategoryId;
 use crate::data::coco::{CocoData, Results, line_records};
-use anyhow::{Context, Result};
+use crate::{Error, Result};
 use hotcoco::{Annotation, EvalMode, Image, Params, StreamingEval};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub struct Scorer<'a> {
     categories: HashMap<CategoryId, Counts>,
     counts: Counts,
     seen: Vec<u64>,
+    cut: usize,
     options: Options,
     /// All detections, where images cannot be scored one by one, see [`CocoData::has_annotation_0`].
     kept: Option<Vec<Annotation>>,
@@ -58,6 +59,7 @@ impl<'a> Scorer<'a> {
             categories: selected.map(|id| (id, none)).collect(),
             counts: none,
             seen: Vec::new(),
+            cut: 0,
             options: options.clone(),
             kept: data.has_annotation_0().then(Vec::new),
         })
@@ -77,7 +79,11 @@ impl<'a> Scorer<'a> {
     /// # Errors
     /// When the image is not in the data set.
     pub fn add_image(&mut self, image_id: u64, detections: Vec<Annotation>) -> Result<()> {
-        let image = self.data.coco.get_img(image_id).context("the image is not in the data set")?;
+        let image = self
+            .data
+            .coco
+            .get_img(image_id)
+            .ok_or_else(|| Error::KeptLine(format!("is of image {image_id}, which the data set does not have")))?;
         self.images.push(image.clone());
         self.counts.images += 1;
         self.seen.push(image_id);
@@ -90,16 +96,26 @@ impl<'a> Scorer<'a> {
             }
         }
         let least = self.min_score.unwrap_or(f64::NEG_INFINITY);
+        let most = self.options.max_dets.iter().copied().max().unwrap_or(0);
+        let mut found: HashMap<u64, usize> = HashMap::new();
         for detection in detections.into_iter().filter(|detection| detection.score.is_some_and(|s| s >= least)) {
             self.count(detection.category_id, |c| &mut c.detections);
+            *found.entry(detection.category_id).or_default() += 1;
             self.detections.push(detection);
         }
+        let is_counted = |category: &u64| self.categories.contains_key(&CategoryId(*category));
+        self.cut += usize::from(found.iter().any(|(category, n)| *n > most && is_counted(category)));
         if self.images.len() >= GROUP { self.flush() } else { Ok(()) }
     }
 
     /// The images that have come so far.
     pub fn seen(&self) -> &[u64] {
         &self.seen
+    }
+
+    /// How many of them had more detections of a category than count.
+    pub fn images_cut(&self) -> usize {
+        self.cut
     }
 
     fn count(&mut self, category: u64, place: fn(&mut Counts) -> &mut usize) {
@@ -110,6 +126,7 @@ impl<'a> Scorer<'a> {
     }
 
     fn flush(&mut self) -> Result<()> {
+        let _span = tracing::info_span!("score").entered();
         let images = std::mem::take(&mut self.images);
         let objects = std::mem::take(&mut self.objects);
         let mut detections = std::mem::take(&mut self.detections);

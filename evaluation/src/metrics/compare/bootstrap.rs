@@ -9,17 +9,12 @@
 //! `⌊x · n / 2⁶⁴⌋`, where `x` is output `r · n + j + 1` of SplitMix64 (Steele, Lea, Flood 2014) that starts at the seed.
 //! So a replicate depends on the seed and its number alone, and threads change nothing.
 
+use crate::metrics::replay::{LANES, Lanes, Replay};
 use rayon::prelude::*;
 use serde::Serialize;
 
 /// Differences up to this are the rounding of sums: both are equal.
 const ROUNDING: f64 = 1e-12;
-
-/// Replicates that are scored in one pass.
-pub const LANES: usize = 8;
-
-/// How often something is drawn in each of the replicates of one pass. Counts as floats: whole up to 2⁵³.
-pub type Lanes = [f64; LANES];
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -30,31 +25,6 @@ pub struct Bootstrap {
     pub seed: u64,
     /// The part of the replicates that an interval holds, between 0 and 1.
     pub confidence: f64,
-}
-
-/// A result that can be scored again with images that count several times.
-pub trait Replay: Sync {
-    /// Room for one pass, so that passes allocate nothing.
-    type Scratch;
-
-    /// Images that can be drawn.
-    fn images(&self) -> usize;
-
-    /// How many figures there are.
-    fn figures(&self) -> usize;
-
-    /// Room for a pass.
-    fn scratch(&self) -> Self::Scratch;
-
-    /// Computes all figures, NaN for one that nothing can be said about. `weights` says of each image how often it counts.
-    fn replay(&self, weights: &[Lanes], scratch: &mut Self::Scratch, figures: &mut [Lanes]);
-
-    /// The figures with every image counting once: those of the evaluation itself, to the last bit.
-    fn once(&self) -> Vec<f64> {
-        let mut figures = vec![[f64::NAN; LANES]; self.figures()];
-        self.replay(&vec![[1.0; LANES]; self.images()], &mut self.scratch(), &mut figures);
-        figures.iter().map(|lanes| lanes[0]).collect()
-    }
 }
 
 /// What the replicates say of the difference of one figure.

@@ -1,14 +1,10 @@
 //! Two results of one data set: how much their figures differ, and how much of that is chance.
 
 mod bootstrap;
-mod coco;
 pub mod reports;
-mod voc;
 
-pub use bootstrap::{Bootstrap, Interval, LANES, Replay, paired};
-pub use coco::CocoReplay;
-pub use reports::Saved;
-pub use voc::VocReplay;
+pub use bootstrap::{Bootstrap, Interval, paired};
+pub use reports::{Difference, Saved};
 
 use crate::metrics::named::Named;
 use serde::Serialize;
@@ -100,7 +96,7 @@ pub struct Class {
 
 impl Section {
     /// Adds what the replicates say. `intervals` and `images` are of the figures of all classes, then of each class, as
-    /// [`Replay`] has them.
+    /// [`crate::metrics::replay::Replay`] has them.
     #[must_use]
     pub fn with(mut self, intervals: &[Option<Interval>], images: &[usize]) -> Self {
         let mut each = intervals.iter().zip(images);
@@ -114,7 +110,7 @@ impl Section {
         self
     }
 
-    /// All figures in the order of [`Replay`]: of A, and of B; NaN for what cannot be told.
+    /// All figures in the order of [`crate::metrics::replay::Replay`]: of A, and of B; NaN for what cannot be told.
     pub fn values(&self) -> Vec<(f64, f64)> {
         let classes = self.per_class.iter().flat_map(|(_, class)| &class.figures);
         let value = |delta: &Delta| (delta.a.unwrap_or(f64::NAN), delta.b.unwrap_or(f64::NAN));
@@ -129,9 +125,10 @@ mod tests {
     use super::*;
     use crate::data::coco::{CocoData, RawResults};
     use crate::data::voc::VocData;
-    use crate::metrics::coco::{Evaluation, Kind, Options};
+    use crate::metrics::coco::{CocoReplay, Evaluation, Kind, Options};
+    use crate::metrics::replay::Replay;
     use crate::metrics::selection::Selection;
-    use crate::metrics::voc::{Protocol, read_detections};
+    use crate::metrics::voc::{Protocol, VocReplay, read_detections};
     use std::path::{Path, PathBuf};
 
     fn fixtures(name: &str) -> PathBuf {

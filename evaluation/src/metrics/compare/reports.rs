@@ -7,10 +7,10 @@ use crate::metrics::provenance::{FileRef, Provenance};
 use crate::metrics::saved;
 use crate::metrics::selection::Selection;
 use crate::metrics::voc;
-use anyhow::{Result, bail};
+use crate::{Error, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
+use std::fmt::{self, Debug, Display, Formatter};
 use std::path::Path;
 
 /// A result of either metric.
@@ -22,17 +22,14 @@ pub enum Saved {
 }
 
 impl Saved {
-    /// Reads what `vovdet eval coco|voc --json` printed.
+    /// Reads the result of an evaluation.
     ///
     /// # Errors
     /// When the file is no such result.
     pub fn read(path: &Path) -> Result<Self> {
         let value: Value = saved::read(path)?;
         if value.is_array() {
-            bail!(
-                "{} is a list and no result of `vovdet eval --json`; detections are to be scored first, with `vovdet eval`",
-                path.display()
-            );
+            return Err(Error::Detections { path: path.to_path_buf() });
         }
         // Read as what it is from the text: a `Value` does not keep the order of the classes.
         match value.get("map_2007") {
@@ -42,19 +39,60 @@ impl Saved {
     }
 }
 
-/// What two results may differ in: its name, whether it is the same, and how each has it.
-type Shared<'a> = (&'a str, bool, [String; 2]);
+/// What two results must have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Difference {
+    /// The file of annotations.
+    Annotations,
+    /// The list of a VOC folder.
+    Split,
+    /// The images that were looked at.
+    Images,
+    /// The images that could not be.
+    LeftOut,
+    /// The classes.
+    Classes,
+    /// The objects.
+    Objects,
+    /// Most detections per image.
+    MaxDets,
+    /// Whose size a detected mask has.
+    MaskAreas,
+    /// The least score.
+    MinScore,
+    /// The overlap that counts.
+    IouThreshold,
+}
 
-fn shared<T: PartialEq + Debug>(what: &str, values: [T; 2]) -> Shared<'_> {
+impl Display for Difference {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Annotations => "annotations",
+            Self::Split => "split",
+            Self::Images => "images",
+            Self::LeftOut => "images that were left out",
+            Self::Classes => "classes",
+            Self::Objects => "objects",
+            Self::MaxDets => "most detections per image",
+            Self::MaskAreas => "sizes of detected masks",
+            Self::MinScore => "least score",
+            Self::IouThreshold => "overlap",
+        })
+    }
+}
+
+/// What two results may differ in, whether it is the same, and how each has it.
+type Shared = (Difference, bool, [String; 2]);
+
+fn shared<T: PartialEq + Debug>(what: Difference, values: [T; 2]) -> Shared {
     (what, values[0] == values[1], values.map(|value| format!("{value:?}")))
 }
 
-fn check(paths: [&Path; 2], list: &[Shared]) -> Result<()> {
-    let [first, second] = paths.map(Path::display);
-    if let Some((what, _, [a, b])) = list.iter().find(|(_, same, _)| !same) {
-        bail!("{first} and {second} cannot be compared: they differ in their {what} ({a} and {b})");
+fn check(paths: [&Path; 2], list: Vec<Shared>) -> Result<()> {
+    match list.into_iter().find(|(_, same, _)| !same) {
+        Some((differ, _, values)) => Err(Error::Differ { paths: paths.map(Into::into), differ, values }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn content(file: &FileRef) -> String {
@@ -67,19 +105,19 @@ fn left_out(provenance: &Provenance) -> BTreeSet<String> {
     provenance.left_out.iter().map(ToString::to_string).collect()
 }
 
-fn images(selections: [&Selection; 2], counts: [usize; 2]) -> Shared<'static> {
+fn images(selections: [&Selection; 2], counts: [usize; 2]) -> Shared {
     let show = |which: usize| {
         let Selection { limit, shard } = selections[which];
         let limit = limit.map_or_else(String::new, |n| format!(", the first {n}"));
         let shard = shard.map_or_else(String::new, |shard| format!(", share {shard}"));
         format!("{}{limit}{shard}", counts[which])
     };
-    ("images", selections[0] == selections[1] && counts[0] == counts[1], [0, 1].map(show))
+    (Difference::Images, selections[0] == selections[1] && counts[0] == counts[1], [0, 1].map(show))
 }
 
-fn least_score(scores: [Option<f64>; 2]) -> Shared<'static> {
+fn least_score(scores: [Option<f64>; 2]) -> Shared {
     let show = |score: Option<f64>| score.map_or_else(|| "none".into(), |score| score.to_string());
-    ("least score, --min-score", scores[0] == scores[1], scores.map(show))
+    (Difference::MinScore, scores[0] == scores[1], scores.map(show))
 }
 
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -111,14 +149,14 @@ pub fn coco(a: &coco::Report, b: &coco::Report, paths: [&Path; 2]) -> Result<Vec
     let protocols = both.map(|report| &report.protocol);
     check(
         paths,
-        &[
-            ("annotations", same_content, files.map(content)),
-            ("classes", ids[0] == ids[1], classes),
+        vec![
+            (Difference::Annotations, same_content, files.map(content)),
+            (Difference::Classes, ids[0] == ids[1], classes),
             images(protocols.map(|protocol| &protocol.selection), both.map(|report| report.counts.images)),
-            shared("images that were left out", both.map(|report| left_out(&report.provenance))),
-            shared("number of objects", both.map(|report| report.counts.objects)),
-            shared("most detections per image, --max-dets", protocols.map(|protocol| protocol.max_dets)),
-            shared("sizes of detected masks, --mask-areas", protocols.map(|protocol| protocol.mask_areas)),
+            shared(Difference::LeftOut, both.map(|report| left_out(&report.provenance))),
+            shared(Difference::Objects, both.map(|report| report.counts.objects)),
+            shared(Difference::MaxDets, protocols.map(|protocol| protocol.max_dets)),
+            shared(Difference::MaskAreas, protocols.map(|protocol| protocol.mask_areas)),
             least_score(protocols.map(|protocol| protocol.min_score)),
         ],
     )?;
@@ -127,8 +165,7 @@ pub fn coco(a: &coco::Report, b: &coco::Report, paths: [&Path; 2]) -> Result<Vec
         .filter_map(|(kind, name)| section(name, kind, a, b))
         .collect();
     if sections.is_empty() {
-        let [first, second] = paths.map(Path::display);
-        bail!("{first} and {second} cannot be compared: one has figures of boxes, the other of masks");
+        return Err(Error::NothingInCommon { paths: paths.map(Into::into) });
     }
     Ok(sections)
 }
@@ -170,13 +207,13 @@ pub fn voc(a: &voc::Report, b: &voc::Report, paths: [&Path; 2]) -> Result<Sectio
     });
     check(
         paths,
-        &[
-            ("split", split(a) == split(b), both.map(split)),
+        vec![
+            (Difference::Split, split(a) == split(b), both.map(split)),
             images(protocols.map(|protocol| &protocol.selection), both.map(|report| report.counts.images)),
-            shared("images that were left out", both.map(|report| left_out(&report.provenance))),
-            ("classes", classes[0] == classes[1], classes.map(|list| names(list.into_iter()))),
-            ("objects", objects[0] == objects[1], counts),
-            shared("overlap, --iou-threshold", protocols.map(|protocol| protocol.iou_threshold)),
+            shared(Difference::LeftOut, both.map(|report| left_out(&report.provenance))),
+            (Difference::Classes, classes[0] == classes[1], classes.map(|list| names(list.into_iter()))),
+            (Difference::Objects, objects[0] == objects[1], counts),
+            shared(Difference::IouThreshold, protocols.map(|protocol| protocol.iou_threshold)),
             least_score(protocols.map(|protocol| protocol.min_score)),
         ],
     )?;

@@ -3,7 +3,7 @@
 use super::Detection;
 use crate::data::coco::{ListWriter, RawResults};
 use crate::data::voc::VocData;
-use anyhow::{Context, Result, bail};
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
@@ -44,14 +44,17 @@ impl Detections {
             bbox: [f64; 4],
             score: f64,
         }
-        let Line { image_id, results } = serde_json::from_str(line).context("a kept line of results")?;
+        let Line { image_id, results } =
+            serde_json::from_str(line).map_err(|error| Error::KeptLine(format!("is none: {error}")))?;
         let image = data.images.iter().position(|image| image.id == image_id);
         let image =
-            image.with_context(|| format!("a kept line is of image {image_id}, which the split does not have"))?;
+            image.ok_or_else(|| Error::KeptLine(format!("is of image {image_id}, which the split does not have")))?;
         self.seen.get_or_insert_default().insert(image);
         for Found { category_id, bbox, score } in results {
             let list = category_id.checked_sub(1).and_then(|class| self.by_class.get_mut(class));
-            let list = list.context("a kept line is of a class that the data set does not have")?;
+            let list = list.ok_or_else(|| {
+                Error::KeptLine(format!("is of class {category_id}, which the data set does not have"))
+            })?;
             list.push(Detection { image, score, bbox: to_voc(bbox) });
         }
         Ok(())
@@ -95,7 +98,7 @@ pub fn read_detections(
 }
 
 fn folder(path: &Path, data: &VocData) -> Result<Detections> {
-    let entries = std::fs::read_dir(path).with_context(|| path.display().to_string())?.flatten();
+    let entries = std::fs::read_dir(path).map_err(Error::io(path))?.flatten();
     let mut files: Vec<PathBuf> =
         entries.map(|e| e.path()).filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
     files.sort_unstable();
@@ -105,11 +108,11 @@ fn folder(path: &Path, data: &VocData) -> Result<Detections> {
     let mut read = Detections::none(data);
     if by_class.len() >= per_image && !by_class.is_empty() {
         for (path, class) in &by_class {
-            comp4(path, *class, &images, &mut read).with_context(|| path.display().to_string())?;
+            comp4(path, *class, &images, &mut read)?;
         }
         let seen: HashSet<usize> = by_class.iter().map(|(_, class)| *class).collect();
         if seen.len() < by_class.len() {
-            bail!("{}: there are several files for one class", path.display());
+            return Err(Error::content(path, "has several files for one class"));
         }
         let without = data.classes.iter().enumerate().filter(|(index, _)| !seen.contains(index));
         let without: Vec<_> = without.map(|(_, name)| name.as_str()).collect();
@@ -128,16 +131,18 @@ fn folder(path: &Path, data: &VocData) -> Result<Detections> {
         return Ok(read);
     }
     if per_image == 0 {
-        bail!(
-            "{} holds no detections: there is no file whose name ends with a class ({}, …) or is that of an image",
-            path.display(),
-            data.classes.first().map_or("none", String::as_str)
-        );
+        let class = data.classes.first().map_or("none", String::as_str);
+        return Err(Error::content(
+            path,
+            format!(
+                "holds no detections: there is no file whose name ends with a class ({class}, …) or is that of an image"
+            ),
+        ));
     }
     let mut strangers = BTreeMap::new();
     for file in &files {
         if let Some(image) = images.get(stem(file).as_str()) {
-            image_text(file, *image, data, &mut read, &mut strangers).with_context(|| file.display().to_string())?;
+            image_text(file, *image, data, &mut read, &mut strangers)?;
         }
     }
     for (name, count) in strangers {
@@ -168,12 +173,13 @@ fn class_of(stem: &str, data: &VocData) -> Option<usize> {
 
 /// `image score xmin ymin xmax ymax` per line, pixels counted from 1.
 fn comp4(path: &Path, class: usize, images: &HashMap<&str, usize>, read: &mut Detections) -> Result<()> {
-    let text = crate::data::text::read(path)?;
+    let text = crate::data::text::read(path).map_err(|error| Error::content(path, error.to_string()))?;
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let place = || format!("line {} is not `image score xmin ymin xmax ymax`: {line}", index + 1);
-        let (image, [score, x1, y1, x2, y2]) = words(line).with_context(place)?;
+        let refused = |what: String| Error::content(path, format!("line {} {what}", index + 1));
+        let other = || refused(format!("is not `image score xmin ymin xmax ymax`: {line}"));
+        let (image, [score, x1, y1, x2, y2]) = words(line).ok_or_else(other)?;
         let Some(&image) = images.get(image) else {
-            bail!("line {} is of image {image}, which the split does not have", index + 1);
+            return Err(refused(format!("is of image {image}, which the split does not have")));
         };
         read.by_class[class].push(Detection { image, score, bbox: [x1, y1, x2, y2] });
     }
@@ -188,10 +194,11 @@ fn image_text(
     read: &mut Detections,
     strangers: &mut BTreeMap<String, usize>,
 ) -> Result<()> {
-    let text = crate::data::text::read(path)?;
+    let text = crate::data::text::read(path).map_err(|error| Error::content(path, error.to_string()))?;
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let place = || format!("line {} is not `class score x y width height`: {line}", index + 1);
-        let (name, [score, x, y, w, h]) = words(line).with_context(place)?;
+        let other =
+            || Error::content(path, format!("line {} is not `class score x y width height`: {line}", index + 1));
+        let (name, [score, x, y, w, h]) = words(line).ok_or_else(other)?;
         match data.classes.iter().position(|class| class == name) {
             Some(class) => read.by_class[class].push(Detection { image, score, bbox: [x, y, x + w, y + h] }),
             // The data set has no object of it, so it has no average precision.
@@ -216,23 +223,21 @@ fn coco(path: &Path, data: &VocData, class_names: Option<&[String]>) -> Result<D
     let names = match class_names {
         Some(names) => names,
         None if data.has_voc_classes() => &data.classes,
-        None => bail!(
-            "{} names classes by number, and {} has classes of its own: say with --class-names what 1, 2, … are called",
-            path.display(),
-            data.root.display()
-        ),
+        None => {
+            return Err(Error::NamelessClasses { detections: path.to_path_buf(), data: data.root.clone() });
+        }
     };
     let mut read = Detections::none(data);
     let mut strangers = 0;
     for (index, (image, category, bbox, score)) in raw.boxes().enumerate() {
-        let place = || format!("{}: result {}", path.display(), index + 1);
+        let refused = |what: String| Error::content(path, format!("result {} {what}", index + 1));
         let by_number = || image.parse().ok().and_then(|number: u64| numbers.get(&number).copied());
         let image_index = match ids.get(image.as_str()).copied().map(Some).or_else(by_number) {
             Some(Some(index)) => index,
-            Some(None) => bail!("{} is of image {image}, and several images end with this number", place()),
-            None => bail!("{} is of image {image}, which the split does not have", place()),
+            Some(None) => return Err(refused(format!("is of image {image}, and several images end with this number"))),
+            None => return Err(refused(format!("is of image {image}, which the split does not have"))),
         };
-        let Some(bbox) = bbox else { bail!("{} has no box", place()) };
+        let Some(bbox) = bbox else { return Err(refused("has no box".into())) };
         let name = category.parse().ok().and_then(|id: usize| names.get(id.checked_sub(1)?)).unwrap_or(&category);
         match data.classes.iter().position(|class| class == name) {
             Some(class) => read.by_class[class].push(Detection { image: image_index, score, bbox: to_voc(bbox) }),
@@ -266,7 +271,7 @@ fn in_file_name(class: &str) -> String {
 /// # Errors
 /// When it cannot.
 pub fn write_comp4(folder: &Path, data: &VocData, detections: &Detections) -> Result<()> {
-    vovdet_files::make_folder(folder)?;
+    vovdet_files::make_folder(folder).map_err(Error::io(folder))?;
     for (name, list) in data.classes.iter().zip(&detections.by_class) {
         let split = data.split.as_deref().unwrap_or("all");
         let path = folder.join(format!("comp4_det_{split}_{}.txt", in_file_name(name)));
@@ -276,7 +281,7 @@ pub fn write_comp4(folder: &Path, data: &VocData, detections: &Detections) -> Re
             }
             Ok(())
         };
-        vovdet_files::write_file(&path, write).with_context(|| path.display().to_string())?;
+        vovdet_files::write_file(&path, write).map_err(Error::io(&path))?;
     }
     Ok(())
 }
@@ -311,7 +316,7 @@ pub fn write_results(path: &Path, data: &VocData, detections: &Detections) -> Re
         }
         writer.finish()
     };
-    vovdet_files::write_file(path, write).with_context(|| path.display().to_string())
+    vovdet_files::write_file(path, write).map_err(Error::io(path))
 }
 
 /// The reverse of [`to_voc`]: exact for what a network found, which are numbers of 32 bits.
@@ -371,6 +376,16 @@ mod tests {
         classes.sort_unstable();
         assert_eq!(classes, [Some(0), Some(1), Some(2)]);
         assert_eq!(std::fs::read_dir(folder.path().join("a")).unwrap().count(), 1, "nothing beside the folder");
+    }
+
+    #[test]
+    fn files_lie_in_their_folder_whatever_a_class_is_called() {
+        let data = data(&["TV/Monitor", "x/../../../victim"]);
+        for (index, class) in data.classes.iter().enumerate() {
+            let name = format!("comp4_det_test_{}", in_file_name(class));
+            assert_eq!(Path::new(&name).components().count(), 1, "{name}");
+            assert_eq!(class_of(&name, &data), Some(index), "{name} is read again");
+        }
     }
 
     #[test]

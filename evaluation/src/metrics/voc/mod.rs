@@ -7,10 +7,12 @@
 
 mod ap;
 mod detections;
+mod replay;
 mod report;
 
 pub use ap::{area_under_curve, eleven_points};
 pub use detections::{Detections, is_folder, read_detections, write_comp4, write_results};
+pub use replay::VocReplay;
 pub use report::{ClassReport, Counts, Protocol, Report, Scores};
 
 use crate::data::voc::{Object, VocData};

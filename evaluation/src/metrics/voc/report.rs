@@ -6,7 +6,7 @@ use crate::data::voc::VocData;
 use crate::metrics::named::Named;
 use crate::metrics::provenance::Provenance;
 use crate::metrics::selection::Selection;
-use anyhow::Result;
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -93,6 +93,7 @@ impl Detections {
     /// # Errors
     /// When the data set has no class of a name.
     pub fn scores(&self, data: &VocData, protocol: &Protocol) -> Result<Scores> {
+        let _span = tracing::info_span!("score").entered();
         let wanted = category::chosen(&protocol.classes, &data.categories())?;
         let images = self.images(data, protocol);
         let classes = evaluate(data, self, &images, protocol.iou_threshold);

@@ -8,11 +8,12 @@ use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 use vovdet_datasets::coco::{CocoData, RawResults};
 use vovdet_datasets::voc::VocData;
-use vovdet_evaluation::metrics::coco::{self, Evaluation, Kind, Options};
-use vovdet_evaluation::metrics::compare::{Bootstrap, CocoReplay, Interval, LANES, Replay, Section, VocReplay, paired};
+use vovdet_evaluation::metrics::coco::{self, CocoReplay, Evaluation, Kind, Options};
+use vovdet_evaluation::metrics::compare::{Bootstrap, Interval, Section, paired};
 use vovdet_evaluation::metrics::provenance::Provenance;
+use vovdet_evaluation::metrics::replay::{LANES, Replay};
 use vovdet_evaluation::metrics::saved;
-use vovdet_evaluation::metrics::voc::{self, read_detections};
+use vovdet_evaluation::metrics::voc::{self, VocReplay, read_detections};
 
 /// Figures that differ by more are not those of the result: detections or images are others.
 const TOLERANCE: f64 = 1e-9;
@@ -56,7 +57,7 @@ pub fn coco(
     let replays = |which: usize| -> Result<Vec<CocoReplay>> {
         let protocol = &reports[which].protocol;
         let results = data.results(RawResults::read(&detections[which])?, protocol.min_score)?;
-        let one = |kind: &Kind| CocoReplay::new(&Evaluation::new(&data, &results, *kind, &options)?, images);
+        let one = |kind: &Kind| Ok(CocoReplay::new(&Evaluation::new(&data, &results, *kind, &options)?, images)?);
         kinds.iter().map(one).collect()
     };
     let (a, b) = (replays(0)?, replays(1)?);

@@ -4,10 +4,11 @@ mod coco;
 mod share;
 mod voc;
 
-use super::show;
+use super::page::PageOptions;
+use super::{refuse_to_replace, show};
 use crate::cli::console::Console;
 use crate::cli::{Outcome, Run};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use share::{Metric, Share};
 use std::path::PathBuf;
@@ -23,10 +24,7 @@ that it names must still be there, or lie beside it.
 Examples:
   vovdet eval merge shard1_eval.json shard2_eval.json
   vovdet eval merge shard*_eval.json --save-detections all.json --json > eval.json
-  vovdet eval merge voc*_eval.json --save-detections results/
-
-A page about the whole: keep all detections and score them again, `vovdet eval coco --detections all.json --annotations
-instances.json --report page/`; images that a share could not read then count as without detections.")]
+  vovdet eval merge voc*_eval.json --save-detections results/ --report page/")]
 pub struct Merge {
     /// Results of all shares, in any order.
     #[arg(value_name = "RESULTS", required = true, num_args = 1..)]
@@ -40,6 +38,8 @@ pub struct Merge {
     /// A line per class too.
     #[arg(long)]
     per_class: bool,
+    #[command(flatten)]
+    page: PageOptions,
 }
 
 impl Run for Merge {
@@ -47,6 +47,7 @@ impl Run for Merge {
         let start = Instant::now();
         let shares = self.results.iter().map(|path| Share::read(path)).collect::<Result<Vec<_>>>()?;
         share::check(&shares)?;
+        self.page.prepare()?;
         if let Some(path) = &self.save_detections {
             let named = shares.iter().flat_map(|share| {
                 let files = share.provenance.detections.iter().chain([&share.provenance.annotations]);
@@ -54,26 +55,28 @@ impl Run for Merge {
             });
             let named: Vec<PathBuf> = named.collect();
             let inputs = self.results.iter().chain(&named).map(PathBuf::as_path);
-            saved::refuse_to_replace("--save-detections", path, inputs)?;
+            refuse_to_replace("--save-detections", path, inputs)?;
         }
         let save = self.save_detections.as_deref();
         // The shares are all of one kind.
         match shares[0].metric {
             Metric::Coco => {
-                let report = coco::merge(console, &shares, save, start)?;
+                let merged = coco::merge(console, &shares, save, self.page.is_wanted(), start)?;
+                show::cut(merged.cut, &merged.report).into_iter().for_each(|hint| console.note(hint));
                 match self.json {
-                    true => console.json_line(&report).context("standard output")?,
-                    false => console.data(&show::coco(&report, self.per_class)).context("standard output")?,
+                    true => console.json_line(&merged.report)?,
+                    false => console.data(&show::coco(&merged.report, self.per_class))?,
                 }
+                Ok(merged.page(console, &self.page))
             }
             Metric::Voc => {
-                let report = voc::merge(console, &shares, save, start)?;
+                let merged = voc::merge(console, &shares, save, start)?;
                 match self.json {
-                    true => console.json_line(&report).context("standard output")?,
-                    false => console.data(&show::voc(&report)).context("standard output")?,
+                    true => console.json_line(&merged.report)?,
+                    false => console.data(&show::voc(&merged.report))?,
                 }
+                Ok(merged.page(console, &self.page))
             }
         }
-        Ok(Outcome::All)
     }
 }

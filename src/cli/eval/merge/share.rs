@@ -58,7 +58,7 @@ impl<'a> Share<'a> {
 
     /// The data set, at its place or beside the result.
     pub fn annotations(&self) -> Result<PathBuf> {
-        saved::locate(&self.provenance.annotations, self.path)
+        Ok(saved::locate(&self.provenance.annotations, self.path)?)
     }
 
     /// Which of all items, in the order of the data set, it looked at; `id` is what its result calls one.

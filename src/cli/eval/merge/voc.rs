@@ -1,7 +1,10 @@
 //! Shares of a VOC data set.
 
 use super::share::{self, Share};
+use crate::cli::Outcome;
 use crate::cli::console::Console;
+use crate::cli::eval::page::PageOptions;
+use crate::cli::eval::voc::page_of;
 use anyhow::{Context, Result};
 use std::collections::HashSet;
 use std::path::Path;
@@ -9,11 +12,27 @@ use std::time::Instant;
 use vovdet_datasets::voc::VocData;
 use vovdet_evaluation::metrics::provenance::FileRef;
 use vovdet_evaluation::metrics::voc::{
-    Detections, METRICS, Protocol, Report, is_folder, read_detections, write_comp4, write_results,
+    Detections, METRICS, Protocol, Report, Scores, is_folder, read_detections, write_comp4, write_results,
 };
 
+/// The shares as one.
+pub struct Merged {
+    pub report: Report,
+    data: VocData,
+    detections: Detections,
+    scores: Scores,
+}
+
+impl Merged {
+    /// Writes the page, if one is wanted.
+    pub fn page(self, console: &Console, page: &PageOptions) -> Outcome {
+        let Self { report, data, detections, scores } = self;
+        page_of(console, page, &data, &detections, &scores, &report)
+    }
+}
+
 /// The result of all shares; their detections are written to `save`.
-pub fn merge(console: &Console, shares: &[Share], save: Option<&Path>, start: Instant) -> Result<Report> {
+pub fn merge(console: &Console, shares: &[Share], save: Option<&Path>, start: Instant) -> Result<Merged> {
     let mut protocol: Protocol = shares[0].protocol()?;
     let data = VocData::read(&shares[0].annotations()?, protocol.split.as_deref())?;
     for note in data.notes() {
@@ -61,5 +80,6 @@ pub fn merge(console: &Console, shares: &[Share], save: Option<&Path>, start: In
     let scores = all.scores(&data, &protocol)?;
     let provenance = share::provenance(shares, METRICS, saved, start);
     share::tell_left_out(&provenance).into_iter().for_each(|note| console.note(note));
-    Ok(scores.report(protocol, provenance))
+    let report = scores.report(protocol, provenance);
+    Ok(Merged { report, data, detections: all, scores })
 }

@@ -1,9 +1,8 @@
 //! VOC's figures with images that count several times.
 
-use super::bootstrap::{LANES, Lanes, Replay};
-use super::coco::Event;
+use super::{Detection, Scores, Verdict, area_under_curve};
 use crate::data::voc::VocData;
-use crate::metrics::voc::{Detection, Scores, Verdict, area_under_curve};
+use crate::metrics::replay::{Event, LANES, Lanes, Replay};
 use std::collections::HashMap;
 
 /// Recalls of the convention of 2007.

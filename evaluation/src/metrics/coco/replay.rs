@@ -1,9 +1,10 @@
 //! COCO's figures with images that count several times.
 
-use super::bootstrap::{LANES, Lanes, Replay};
+use super::figures::{Axes, Place, pairwise_sum};
+use super::{Evaluation, FIGURES};
 use crate::data::category::CategoryId;
-use crate::metrics::coco::{Axes, Evaluation, FIGURES, Place, pairwise_sum};
-use anyhow::{Context, Result};
+use crate::metrics::replay::{Event, LANES, Lanes, Replay};
+use crate::{Error, Result};
 use hotcoco::{COCOeval, EvalImg};
 use std::collections::HashMap;
 
@@ -47,24 +48,6 @@ struct Size {
     events: Vec<Vec<Event>>,
 }
 
-/// A detection: its image, and whether it is right.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Event(u32);
-
-impl Event {
-    pub(super) fn new(image: u32, right: bool) -> Self {
-        Self(image << 1 | u32::from(right))
-    }
-
-    pub(super) fn image(self) -> usize {
-        (self.0 >> 1) as usize
-    }
-
-    pub(super) fn is_right(self) -> bool {
-        self.0 & 1 == 1
-    }
-}
-
 /// Room for a pass. Rows are those of the evaluator's arrays: classes, then thresholds, then recalls.
 pub struct Scratch {
     precision: Vec<Lanes>,
@@ -106,9 +89,10 @@ impl CocoReplay {
         let figures = figures.collect();
         let mut cells: HashMap<u64, Vec<Vec<(u32, &EvalImg)>>> = HashMap::new();
         for cell in eval.eval_imgs().iter().flatten() {
-            let image = *places.get(&cell.image_id).context("a match is of an image that does not take part")?;
+            let image =
+                *places.get(&cell.image_id).ok_or(Error::NoMatches("one is of an image that does not take part"))?;
             let size = params.area_ranges.iter().position(|area| area.range == cell.area_rng);
-            let size = size.context("a match is of a size that is not asked for")?;
+            let size = size.ok_or(Error::NoMatches("one is of a size that is not asked for"))?;
             let class = cells.entry(cell.category_id).or_insert_with(|| vec![Vec::new(); params.area_ranges.len()]);
             class[size].push((image, cell));
         }
