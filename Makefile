@@ -1,9 +1,12 @@
 # vovdet: `make demo` does everything from nothing; `make test` proves it.
-.PHONY: help setup build demo test check deny parity bench bench-eval
+.PHONY: help setup build install demo test check deny parity bench bench-eval
 
 TORCH := 2.11.0
 PYTHON ?= python3
 CARGO ?= cargo
+# Where `make install` puts the programs.
+PREFIX ?= $(HOME)/.local
+SHARE = $(PREFIX)/share
 # auto: CUDA when an NVIDIA driver is there. `make setup DEVICE=cpu` or `DEVICE=cuda` says it outright.
 DEVICE ?= auto
 # The Python whose torchvision (and, for `make parity`, timm and pycocotools) we are compared with.
@@ -12,6 +15,7 @@ PEER ?= python3
 help:
 	@echo "make setup   libtorch $(TORCH) into .venv (DEVICE=auto|cpu|cuda)"
 	@echo "make build   the program: target/release/vovdet"
+	@echo "make install  both programs, completions and manual pages below PREFIX ($(PREFIX))"
 	@echo "make demo    finds nuclei in the bundled images, pictures in runs/demo"
 	@echo "make test    all tests"
 	@echo "make check   formatting, lints, documentation"
@@ -25,6 +29,15 @@ setup:
 
 build: setup
 	$(CARGO) build --release
+
+# The programs look for libtorch where it lay when they were built: keep this folder, or set LD_LIBRARY_PATH.
+install: setup
+	$(CARGO) install --path . --locked --force --root "$(PREFIX)"
+	install -d "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
+	"$(PREFIX)/bin/vovdet" completions bash > "$(SHARE)/bash-completion/completions/vovdet"
+	"$(PREFIX)/bin/vovdet" completions zsh > "$(SHARE)/zsh/site-functions/_vovdet"
+	"$(PREFIX)/bin/vovdet" completions fish > "$(SHARE)/fish/vendor_completions.d/vovdet.fish"
+	"$(PREFIX)/bin/vovdet" man "$(SHARE)/man/man1"
 
 demo: build
 	@mkdir -p runs/demo

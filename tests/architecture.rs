@@ -79,6 +79,31 @@ fn files_are_below_everything_else() {
     );
 }
 
+/// The library crates of the workspace.
+const LIBRARIES: [&str; 6] = ["files", "native", "pretrained", "datasets", "detectors", "evaluation"];
+
+#[test]
+fn libraries_speak_by_typed_errors_and_tracing() {
+    for library in LIBRARIES {
+        knows_nothing_of(library, &["clap", "anyhow", "indicatif", "tracing-subscriber", "vovdet"]);
+        assert!(dependencies(library).iter().any(|name| name == "tracing"), "{library} does not depend on tracing");
+    }
+}
+
+/// The arrows of the design: the program, then detectors and evaluation, then datasets, pretrained and native.
+#[test]
+fn arrows_point_one_way() {
+    let upper = ["vovdet-detectors", "vovdet-evaluation"];
+    for lower in ["files", "native", "pretrained", "datasets"] {
+        knows_nothing_of(lower, &upper);
+    }
+    knows_nothing_of("detectors", &["vovdet-evaluation"]);
+    knows_nothing_of("evaluation", &["vovdet-detectors"]);
+    for without_libtorch in ["files", "pretrained", "datasets", "evaluation"] {
+        knows_nothing_of(without_libtorch, &["tch", "torch-sys", "vovdet-native"]);
+    }
+}
+
 /// `unsafe` stands in `native/` alone.
 #[test]
 fn unsafe_code_is_in_one_place() {

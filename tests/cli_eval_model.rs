@@ -174,6 +174,38 @@ fn detections_that_a_page_needs_must_be_kept() {
     data.eval(&["--report", "page"]).fails_with(2, &["cannot be kept", "cache"]);
 }
 
+/// Nobody asked for the detections, so the figures come although they cannot be kept.
+#[test]
+fn figures_come_although_the_cache_cannot_be_written_to() {
+    let data = Data::new();
+    fs::write(data.path("cache"), "").unwrap();
+    let ran = data.eval(&["--json", "--limit", "1"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("not kept") && ran.err.contains("cache"), "{}", ran.err);
+    assert!(ran.lines()[0]["bbox"][0].as_f64().unwrap() > 0.5);
+    assert!(ran.lines()[0]["provenance"]["detections"].is_null());
+}
+
+#[test]
+fn detections_beyond_the_limit_are_told() {
+    let data = Data::new();
+    let ran = data.eval(&["--json", "--limit", "2", "--max-dets", "5"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("2 of 2 images have more than 5 detections of a class"), "{}", ran.err);
+    assert!(ran.err.contains("--max-dets"), "{}", ran.err);
+}
+
+#[test]
+fn two_runs_do_not_write_the_same_detections() {
+    let data = Data::new();
+    let journal = fs::File::create(data.path("found.jsonl")).unwrap();
+    journal.lock().unwrap();
+    let more = ["--save-detections", "found.jsonl"];
+    data.eval(&more).fails_with(2, &["found.jsonl is being written by another run"]);
+    drop(journal);
+    assert_eq!(data.eval(&more).code, 0);
+}
+
 /// The lines that runs keep in the cache are enough for intervals.
 #[test]
 fn runs_of_a_model_are_compared_from_what_they_keep() {

@@ -455,3 +455,14 @@ fn the_page_works_in_a_real_browser() {
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     assert!(ran.out.ends_with("all is well\n") || ran.out.starts_with("skipped"), "{}", ran.out);
 }
+
+#[test]
+fn a_page_has_the_name_that_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = fixture("eval/val2014_100");
+    let page = folder.path().join("pages/rp.html");
+    let results = here.join("instances_val2014_fakebbox100_results.json");
+    let ran = coco(&here.join("instances_val2014_100.json"), &results, &page, &["--report-images", "1"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(page.is_file() && ran.err.contains("rp.html"), "{}", ran.err);
+}

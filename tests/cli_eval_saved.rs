@@ -391,3 +391,47 @@ fn saved_detections_need_no_libtorch() {
         "{libraries}"
     );
 }
+
+#[test]
+fn figures_are_named_too() {
+    let here = in_eval("val2014_100");
+    let detections = here.join("instances_val2014_fakesegm100_results.json");
+    let report = coco(&detections, &here.join("instances_val2014_100.json"), &[]);
+    let names = ["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"];
+    for kind in ["bbox", "segm"].into_iter().filter(|kind| !report[*kind].is_null()) {
+        for (index, name) in names.iter().enumerate() {
+            assert_eq!(report["by_name"][kind][name], report[kind][index], "{kind} {name}");
+        }
+    }
+    assert!(report["by_name"]["segm"]["AP"].is_f64());
+}
+
+#[test]
+fn names_from_files_cannot_steer_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let annotations = folder.path().join("annotations.json");
+    let truth = json!({"images": [{"id": 1, "file_name": "1.jpg", "width": 9, "height": 9}],
+        "categories": [{"id": 1, "name": "red\u{1b}[31m\u{9b}2J"}], "annotations": [{"id": 1, "image_id": 1,
+        "category_id": 1, "bbox": [1, 2, 3, 4], "area": 12, "iscrowd": 0}]});
+    fs::write(&annotations, truth.to_string()).unwrap();
+    let detections = folder.path().join("results.json");
+    fs::write(&detections, r#"[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 1}]"#).unwrap();
+    let pairs = [("--detections", detections.as_path()), ("--annotations", annotations.as_path())];
+    let ran = eval("coco", &pairs, &["--per-class"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("red\\u001b[31m\\u009b2J"), "{}", ran.out);
+    assert!(!ran.out.contains(|c: char| c.is_control() && c != '\n'), "{:?}", ran.out);
+}
+
+#[test]
+fn a_full_standard_output_is_named() {
+    let here = in_eval("val2014_100");
+    let mut command = vovdet(["eval", "coco", "--detections"]);
+    command.arg(here.join("instances_val2014_fakebbox100_results.json"));
+    command.arg("--annotations").arg(here.join("instances_val2014_100.json"));
+    let program = command.get_program().to_owned();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let ended = std::process::Command::new(program).args(command.get_args()).stdout(full).output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.code() == Some(2) && told.contains("standard output"), "{told}");
+}

@@ -38,6 +38,7 @@ fn write_whole<E: From<io::Error>>(
     sync: bool,
     write: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
 ) -> Result<(), E> {
+    let _span = tracing::info_span!("write", path = %path.display()).entered();
     if is_special(path) {
         let mut writer = BufWriter::with_capacity(BUFFER, OpenOptions::new().write(true).open(path)?);
         write(&mut writer)?;

@@ -41,12 +41,17 @@ pub enum CudaStatus {
 /// is opened. Later calls return the first answer.
 pub fn load_cuda() -> &'static CudaStatus {
     static STATUS: OnceLock<CudaStatus> = OnceLock::new();
-    STATUS.get_or_init(|| match open(c"libcuda.so.1") {
-        Err(_) => CudaStatus::NoDriver,
-        Ok(()) => match open(c"libtorch_cuda.so") {
-            Ok(()) => CudaStatus::Loaded,
-            Err(message) => CudaStatus::Failed(message),
-        },
+    STATUS.get_or_init(|| {
+        let _span = tracing::info_span!("open CUDA").entered();
+        let status = match open(c"libcuda.so.1") {
+            Err(_) => CudaStatus::NoDriver,
+            Ok(()) => match open(c"libtorch_cuda.so") {
+                Ok(()) => CudaStatus::Loaded,
+                Err(message) => CudaStatus::Failed(message),
+            },
+        };
+        tracing::debug!(?status, "CUDA");
+        status
     })
 }
 

@@ -3,7 +3,7 @@
 use super::analysis::{Analysis, MATCH_IOU};
 use super::data::{ErrorShare, Kind, rounded};
 use super::outcome::{self, BACKGROUND_IOU};
-use anyhow::Result;
+use crate::Result;
 
 /// TIDE's kinds of errors, by the names that hotcoco has for them.
 const KINDS: [(&str, Kind); 6] = [

@@ -173,7 +173,7 @@ fn class_of(stem: &str, data: &VocData) -> Option<usize> {
 
 /// `image score xmin ymin xmax ymax` per line, pixels counted from 1.
 fn comp4(path: &Path, class: usize, images: &HashMap<&str, usize>, read: &mut Detections) -> Result<()> {
-    let text = crate::data::text::read(path).map_err(|error| Error::content(path, error.to_string()))?;
+    let text = crate::data::text::read(path)?;
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let refused = |what: String| Error::content(path, format!("line {} {what}", index + 1));
         let other = || refused(format!("is not `image score xmin ymin xmax ymax`: {line}"));
@@ -194,7 +194,7 @@ fn image_text(
     read: &mut Detections,
     strangers: &mut BTreeMap<String, usize>,
 ) -> Result<()> {
-    let text = crate::data::text::read(path).map_err(|error| Error::content(path, error.to_string()))?;
+    let text = crate::data::text::read(path)?;
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let other =
             || Error::content(path, format!("line {} is not `class score x y width height`: {line}", index + 1));
