@@ -163,9 +163,7 @@ fn tip(error: &clap::Error) -> Option<&'static str> {
 
 /// Options that exclude each other, in a sentence; how to use the verb is not the question then.
 fn conflict(error: &clap::Error) -> Option<String> {
-    let name = |text: &String| {
-        text.split([' ', '=']).next().unwrap_or_default().trim_end_matches('.').to_owned()
-    };
+    let name = |text: &String| text.split([' ', '=']).next().unwrap_or_default().trim_end_matches('.').to_owned();
     let names = |kind: ContextKind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(vec![name(text)]),
         Some(ContextValue::Strings(list)) => Some(list.iter().map(name).collect()),

@@ -6,7 +6,7 @@ use crate::data::voc::VocData;
 use crate::metrics::named::Named;
 use crate::metrics::provenance::Provenance;
 use crate::metrics::selection::Selection;
-use crate::{Error, Result};
+use crate::Result;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
