@@ -2,10 +2,10 @@
 
 use super::analysis::{Analysis, by_size};
 use super::data::{Column, Headline, Page, Table, Thresholds, View, rounded};
-use crate::Result;
 use super::pictures::{self, File, Gallery, Wanted, extent};
 use super::thresholds::thresholds;
 use super::{confusion, errors, facts, gallery};
+use crate::Result;
 use crate::data::coco::CocoData;
 use crate::metrics::coco::{Evaluation, FIGURES, Kind, Protocol, Report};
 use std::collections::{BTreeSet, HashMap};

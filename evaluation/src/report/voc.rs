@@ -6,10 +6,10 @@
 use super::analysis::{Analysis, MATCH_IOU, by_size};
 use super::data::{Column, Curve, Headline, Line, Page, Table, View, rounded};
 use super::facts::{facts, left_out, selection};
-use crate::Result;
 use super::pictures::{self, File, Gallery, Wanted, extent};
 use super::thresholds::thresholds;
 use super::{confusion, errors, gallery};
+use crate::Result;
 use crate::data::voc::{VocData, VocImage};
 use crate::metrics::coco::{Evaluation, Kind, images_to_look_at};
 use crate::metrics::voc::{Class, ClassReport, Detections, Report, Scores};

@@ -1,12 +1,12 @@
 //! The result of an evaluation as it is written to JSON.
 
 use super::{Class, Detections, evaluate};
+use crate::Result;
 use crate::data::category;
 use crate::data::voc::VocData;
 use crate::metrics::named::Named;
 use crate::metrics::provenance::Provenance;
 use crate::metrics::selection::Selection;
-use crate::Result;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
