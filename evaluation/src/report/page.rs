@@ -69,9 +69,8 @@ fn html(page: &Page) -> Result<String> {
         hash(STYLE),
         hash(&script)
     );
-    Ok(Frame { policy, title: &page.title, style: STYLE, data, script }
-        .render()
-        .map_err(|error| Error::Page(error.to_string()))?)
+    let frame = Frame { policy, title: &page.title, style: STYLE, data, script };
+    frame.render().map_err(|error| Error::Page(error.to_string()))
 }
 
 /// How a content security policy names a script or style.
