@@ -190,9 +190,9 @@ mod tests {
         std::fs::write(&path, [&whole[..], br#"{"image_id":10,"resu"#].concat()).unwrap();
 
         let mut seen = Vec::new();
-        let mut journal = Journal::resume(&path, &run("a"), |_, id| {
+        let mut journal = Journal::resume(&path, &run("a"), |_, id| -> Result<()> {
             seen.push(id.clone());
-            Result::Ok(())
+            Ok(())
         })
         .unwrap();
         assert_eq!(seen, [json!(7), json!(9)]);
@@ -209,7 +209,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.jsonl");
         let mut first = Journal::start(&path, &run("a")).unwrap();
-        let all = |_: &str, _: &Value| Result::Ok(());
+        let all = |_: &str, _: &Value| -> Result<()> { Ok(()) };
         assert!(matches!(Journal::start(&path, &run("a")), Err(Error::Locked { .. })));
         assert!(matches!(Journal::resume(&path, &run("a"), all), Err(Error::Locked { .. })));
         first.append(r#"{"image_id":7,"results":[]}"#).unwrap();
@@ -223,13 +223,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.jsonl");
         Journal::start(&path, &run("a")).unwrap();
-        let error = Journal::resume(&path, &run("b"), |_, _| Result::Ok(())).unwrap_err();
+        let error = Journal::resume(&path, &run("b"), |_, _| -> Result<()> { Ok(()) }).unwrap_err();
         let error = error.to_string();
         assert!(error.contains(r#"its weights is "a" and not "b""#), "{error}");
         std::fs::write(&path, "[]\n").unwrap();
-        assert!(Journal::resume(&path, &run("a"), |_, _| Result::Ok(())).is_err());
+        assert!(Journal::resume(&path, &run("a"), |_, _| -> Result<()> { Ok(()) }).is_err());
         std::fs::remove_file(&path).unwrap();
-        Journal::resume(&path, &run("a"), |_, _| Result::Ok(())).unwrap();
+        Journal::resume(&path, &run("a"), |_, _| -> Result<()> { Ok(()) }).unwrap();
         assert!(path.is_file());
     }
 }

@@ -122,7 +122,6 @@ impl Section {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::*;
     use crate::data::coco::{CocoData, RawResults};
     use crate::data::voc::VocData;
     use crate::metrics::coco::{CocoReplay, Evaluation, Kind, Options};
