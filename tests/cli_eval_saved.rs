@@ -350,6 +350,11 @@ fn options_of_a_run_are_refused_with_saved_detections() {
     let annotations = in_eval("val2014_100/instances_val2014_100.json");
     let pairs = [("--detections", detections.as_path()), ("--annotations", annotations.as_path())];
     eval("coco", &pairs, &["--plain"]).fails_with(2, &["--plain"]);
+    for option in
+        [["--model", "x"], ["--weights", "x"], ["--batch", "2"], ["--save-detections", "x"], ["--device", "cpu"]]
+    {
+        eval("coco", &pairs, &option).fails_with(2, &[&format!("leave out {} or --detections", option[0])]);
+    }
     eval("coco", &pairs, &["--class-names", "x.txt"]).fails_with(2, &["--class-names"]);
     assert_eq!(eval("coco", &pairs, &["--min-score", "nan"]).code, 2);
     let all = coco(&detections, &annotations, &[]);

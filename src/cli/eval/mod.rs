@@ -61,7 +61,8 @@ impl Eval {
 }
 
 /// Options that only a run with a model has; saved detections are scored as they are.
-pub(crate) const OF_A_RUN: [&str; 3] = ["ModelOptions", "EngineOptions", "RunOptions"];
+pub(crate) const OF_A_RUN: [&str; 9] =
+    ["model", "weights", "batch", "save_detections", "resume", "device", "precision", "plain", "threads"];
 
 /// Which images, classes and detections.
 #[derive(Debug, Args)]
