@@ -106,7 +106,7 @@ fn arrows_point_one_way() {
     }
 }
 
-/// `unsafe` stands in `native/` alone.
+/// `unsafe` is in `native/` alone.
 #[test]
 fn unsafe_code_is_in_one_place() {
     let mut folders: Vec<_> = ["src", "detectors", "pretrained", "evaluation", "files", "datasets"]
@@ -119,9 +119,7 @@ fn unsafe_code_is_in_one_place() {
                 folders.push(path);
             } else if path.extension().is_some_and(|e| e == "rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
-                // Memory-mapping a file is the one exception, where its reason stands beside it.
-                let outside = text.contains("unsafe {") && !path.ends_with("pretrained/src/map.rs");
-                assert!(!outside, "{}", path.display());
+                assert!(!text.contains("unsafe {"), "{}", path.display());
             }
         }
     }

@@ -38,3 +38,8 @@ pub use layers::{Layer, Layers, Parameter};
 pub use load::{LoadOptions, LoadReport, Mismatch, Missing, SPEC_KEY, check, identify, load};
 pub use network::{Model, Network, Precision};
 pub use spec::ModelSpec;
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

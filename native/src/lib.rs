@@ -1,7 +1,6 @@
 //! What libtorch can do and tch does not wrap, behind safe functions. Knows nothing of detection.
 //!
-//! Every `unsafe` block of the project is in this crate (and the one memory map in `vovdet-pretrained`), each with its
-//! reason.
+//! Every `unsafe` block of the project is in this crate, each with its reason.
 
 #![allow(unsafe_code, reason = "this crate is where C++ is called, so that no other has to")]
 #![warn(clippy::undocumented_unsafe_blocks)]
