@@ -63,7 +63,9 @@ fn is_same(a: &FontArc, b: &FontArc) -> bool {
 /// A class name as it can be drawn: letters that no font of this system has (emoji, say) are left out, and a name of
 /// which nothing is left becomes `class ID`.
 pub fn drawable(name: &str, id: u64) -> String {
-    let mut letters = name.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
+    // Variation selectors choose between shapes of the letter before them and have none of their own.
+    let shaped = name.chars().filter(|c| !('\u{fe00}'..='\u{fe0f}').contains(c));
+    let mut letters = shaped.map(|c| if c.is_whitespace() { ' ' } else { c });
     let mut text: String = letters.by_ref().filter(|&c| fonts::with(c).is_some()).take(LONGEST).collect();
     if letters.next().is_some() {
         text.push('…');
