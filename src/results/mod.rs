@@ -199,7 +199,7 @@ impl Results {
                 {
                     each(kept.index, line);
                 }
-                Ok(())
+                Ok::<_, anyhow::Error>(())
             })?
         } else {
             Journal::start(&path, run)?
@@ -213,7 +213,7 @@ impl Results {
     /// When the disk is full, for example.
     pub fn add(&mut self, index: usize, image: &str, line: &str) -> Result<()> {
         let image = json!(image);
-        self.journal.append(&format!(r#"{{"image_id":{image},"index":{index},"line":{line}}}"#))
+        Ok(self.journal.append(&format!(r#"{{"image_id":{image},"index":{index},"line":{line}}}"#))?)
     }
 
     /// Keeps that image number `index` gave nothing.
@@ -223,7 +223,7 @@ impl Results {
     pub fn add_failure(&mut self, index: usize, failure: &Failure, line: &str) -> Result<()> {
         let (image, error) = (json!(failure.image), json!(failure.error));
         let text = format!(r#"{{"image_id":{image},"index":{index},"error":{error},"line":{line}}}"#);
-        self.journal.append(&text)
+        Ok(self.journal.append(&text)?)
     }
 
     /// Writes the results so far to their files.

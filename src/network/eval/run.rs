@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use vovdet::cli::console::Console;
 use vovdet::cli::eval::{RunOptions, refuse_to_replace};
-use vovdet::cli::sentence;
+use vovdet::cli::{Outcome, sentence};
 use vovdet_datasets::sources::Source;
 use vovdet_detectors::{Detection, Prepared};
 use vovdet_evaluation::metrics::journal::{self, Journal};
