@@ -39,7 +39,7 @@ struct Frame<'a> {
     script: String,
 }
 
-/// Writes the page to the file that `place` means, see [`file`], whole or not at all; returns where it lies.
+/// Writes the page to the file that `place` means, see [`file()`], whole or not at all; returns where it lies.
 ///
 /// # Errors
 /// When the folder cannot be written to.

@@ -175,7 +175,7 @@ impl Coco {
         self.page.is_wanted()
     }
 
-    /// Writes the page about a run, if one is wanted; see [`page_of_kept`].
+    /// Writes the page about a run, if one is wanted; see `page_of_kept`.
     pub fn write_page_of_run(
         &self,
         console: &Console,

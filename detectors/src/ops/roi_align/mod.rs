@@ -1,6 +1,6 @@
 //! RoIAlign (arXiv 1703.06870 §3) over a feature pyramid; docs/reference/mask_rcnn.md §6.
 //!
-//! On the CPU our own loops run ([`host`]), forward and backward; elsewhere the same sums are tensor code ([`device`]),
+//! On the CPU our own loops run (`host`), forward and backward; elsewhere the same sums are tensor code (`device`),
 //! which autograd differentiates. Both compute in float32, and in float64 for maps of that kind.
 
 mod device;
