@@ -174,7 +174,7 @@ fn a_long_class_name_is_cut() {
     let ran = run(command);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.out.contains("xxx…") && ran.out.len() < 2000, "{:.300}", ran.out);
-    assert!(ran.out.contains("red\\u{1b}[31m") && !ran.out.contains('\u{1b}'), "no escapes of the file's own");
+    assert!(ran.out.contains("red\\u001b[31m") && !ran.out.contains('\u{1b}'), "no escapes of the file's own");
 }
 
 #[test]

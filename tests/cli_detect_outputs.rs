@@ -126,7 +126,8 @@ fn features_do_not_replace_their_image() {
 #[test]
 fn a_classifier_is_refused_before_anything_is_fetched() {
     let cells = cells().display().to_string();
-    run(vovdet(["detect", "--model", "vovnet39", &cells])).fails_with(2, &["vovnet39 is no detector", "vovdet classify"]);
+    run(vovdet(["detect", "--model", "vovnet39", &cells]))
+        .fails_with(2, &["vovnet39 is no detector", "vovdet classify"]);
 }
 
 fn copies(folder: &Path, count: usize) -> Vec<PathBuf> {

@@ -303,7 +303,7 @@ fn classes_that_do_not_fit_are_an_error_that_says_which() {
     let mut command =
         vovdet(["eval", "coco", "--model", MODEL, "--annotations", "instances.json", "--detections", "x.json"]);
     command.current_dir(data.folder.path());
-    run(command).fails_with(2, &["leave out --model"]);
+    run(command).fails_with(2, &["leave out --detections or --model"]);
 }
 
 #[test]

@@ -232,7 +232,7 @@ fn annotations_that_are_none_are_refused_in_one_sentence() {
     }
     fs::remove_file(&path).unwrap();
     let pairs = [("--detections", detections.as_path()), ("--annotations", path.as_path())];
-    eval("coco", &pairs, &[]).fails_with(2, &["annotations.json", "No such file"]);
+    eval("coco", &pairs, &[]).fails_with(2, &["annotations.json", "no such file"]);
 }
 
 /// Figures of the README of Object-Detection-Metrics, and of the tests of review_object_detection_metrics.

@@ -21,7 +21,7 @@ Examples:
   vovdet weights fetch mask_rcnn_vovnet39_fpn
   vovdet weights inspect mask_rcnn.pth
   vovdet weights check mask_rcnn.pth --model mask_rcnn_vovnet39_fpn
-  vovdet weights convert mask_rcnn.pth mask_rcnn.safetensors --model mask_rcnn_vovnet39_fpn --half")]
+  vovdet weights convert mask_rcnn.pth mask_rcnn.safetensors --half")]
 pub struct Weights {
     /// What to do with them.
     #[command(subcommand)]
