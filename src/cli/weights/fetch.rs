@@ -18,7 +18,7 @@ VOVDET_TIMEOUT_S (seconds without a byte, 30), SSL_CERT_FILE, HTTPS_PROXY and it
 
 Examples:
   vovdet weights fetch mask_rcnn_vovnet39_fpn
-  vovdet weights fetch refinedet320_vgg16@refinedet.voc0712 --from ~/Downloads/models.zip")]
+  vovdet weights fetch refinedet320_vgg16@refinedet.voc0712 --from models.zip")]
 pub struct Fetch {
     /// Names as `vovdet weights list` shows them; the name of a model alone stands for the one marked *.
     #[arg(value_name = "NAME", required = true)]

@@ -43,8 +43,8 @@ be told; samples are the draws that the interval is over, images those that hold
 
 Examples:
   vovdet eval compare before.json after.json
-  vovdet eval compare before.json after.json --samples 5000 --confidence 0.99 --per-class
-  vovdet eval compare before.json after.json --samples 0 --json > differences.json")]
+  vovdet eval compare before.json after.json --samples 5000 --confidence 0.99
+  vovdet eval compare before.json after.json --samples 0 --json > diff.json")]
 pub struct Compare {
     /// The first result.
     #[arg(value_name = "A.json")]

@@ -23,7 +23,7 @@ that it names must still be there, or lie beside it.
 
 Examples:
   vovdet eval merge shard1_eval.json shard2_eval.json
-  vovdet eval merge shard*_eval.json --save-detections all.json --json > eval.json
+  vovdet eval merge shard*.json --save-detections all.json --json > eval.json
   vovdet eval merge voc*_eval.json --save-detections results/ --report page/")]
 pub struct Merge {
     /// Results of all shares, in any order.
