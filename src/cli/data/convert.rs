@@ -19,7 +19,7 @@ What the new form cannot carry is said, a line each: masks, crowds, ids, the fla
 Examples:
   vovdet data convert VOC2007 voc_as_coco --to coco
   vovdet data convert coco voc --to voc --images link
-  vovdet data convert instances_val2017.json yolo --to yolo --image-folder val2017
+  vovdet data convert instances.json yolo --to yolo --image-folder val2017
   vovdet data convert yolo/data.yaml labels.json")]
 pub struct Convert {
     /// The data set.
