@@ -181,7 +181,7 @@ impl Osa {
         let gathered = input + spec.layers as i64 * width;
         let concat = ConvSpec::new(gathered, output, 1);
         let concat = unit(&path.at("concat"), &format!("{name}_concat"), concat, spec.norm);
-        let ese = shape.ese.then(|| Ese::new(&path.at("ese"), output));
+        let ese = shape.ese.then(|| Ese::new(&path.at("ese"), output, spec));
         Self { reduction, layers, concat, ese, identity: shape.identity }
     }
 
@@ -212,9 +212,12 @@ struct Ese {
 }
 
 impl Ese {
-    fn new(path: &nn::Path, channels: i64) -> Self {
+    fn new(path: &nn::Path, channels: i64, spec: &VovnetSpec) -> Self {
         let conv = ConvSpec::new(channels, channels, 1).bias();
-        Self { fc: ConvNormAct::new(&path.at("fc"), None, conv, Act::Hardsigmoid) }
+        // vovnet-detectron2 writes the gate with ReLU6; timm and vision-toolbox call torch's own.
+        let own = spec.ese == EseSpec::Last || spec.form == Form::Toolbox;
+        let gate = if own { Act::Hardsigmoid } else { Act::HardsigmoidByRelu6 };
+        Self { fc: ConvNormAct::new(&path.at("fc"), None, conv, gate) }
     }
 
     fn try_forward_t(&self, y: &Tensor, train: bool) -> Result<Tensor, Error> {

@@ -116,10 +116,10 @@ pub fn model_names() -> Vec<String> {
     names
 }
 
-/// GroupNorm needs channels divisible by 32, which the slim widths 80 and 112 are not (docs/reference/vovnet.md §3).
+/// GroupNorm needs channels divisible by 32, which the slim widths 80 and 112 and the halved widths of bottlenecks are not
+/// (docs/reference/vovnet.md §3).
 fn group_norm_fits(backbone: &str) -> bool {
-    let form = [BOTTLENECK, TOOLBOX].iter().find_map(|suffix| backbone.strip_suffix(suffix)).unwrap_or(backbone);
-    match VOVNETS.iter().find(|r| form == r.name) {
+    match VOVNETS.iter().find(|r| backbone.strip_suffix(TOOLBOX).unwrap_or(backbone) == r.name) {
         Some(row) => !row.slim,
         None => backbone.starts_with("resnet"),
     }
