@@ -192,6 +192,38 @@ fn the_choice_of_detections() {
     assert_eq!(count(&["--classes", "Nucleus"]).len(), all.len());
     assert_eq!(count(&["--classes", "1"]).len(), all.len());
     assert!(count(&["--no-masks"]).iter().all(|d| d["mask"].is_null()));
+
+    let overlapping = |found: &[Value]| {
+        let boxes: Vec<_> = found.iter().map(|d| numbers(&d["bbox"])).collect();
+        let meet = |a: &[f64; 4], b: &[f64; 4]| a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+        boxes.iter().enumerate().any(|(i, a)| boxes[i + 1..].iter().any(|b| meet(a, b)))
+    };
+    assert!(overlapping(&count(&["--nms", "0.9"])) && !overlapping(&count(&["--nms", "0"])));
+    assert!(count(&["--nms", "0.9"]).len() > all.len());
+}
+
+/// `--size` is the spec's short side, its longest in proportion.
+#[test]
+fn a_size_of_ones_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let found = |extra: &[&str]| {
+        let mut command = detect([cells()]);
+        command.args(extra);
+        run(command).lines()[0]["detections"].clone()
+    };
+    let half = found(&["--size", "128"]);
+    assert_ne!(half, found(&[]));
+    // The 256 x 256 image shrunk to 128 x 128 by hand is seen as it is: only the resampling kernels differ.
+    let small = folder.path().join("small.png");
+    image::open(cells()).unwrap().resize_exact(128, 128, image::imageops::FilterType::Triangle).save(&small).unwrap();
+    let mut command = detect([small]);
+    command.args(["--size", "128"]);
+    let by_hand = run(command).lines()[0]["detections"].clone();
+    let (a, b) = (numbers(&half[0]["bbox"]), numbers(&by_hand[0]["bbox"]).map(|v| 2.0 * v));
+    assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 6.0), "{a:?} {b:?}");
+    let mut command = detect([cells()]);
+    command.args(["--size", "8"]);
+    run(command).fails_with(2, &["nuclei_mask_rcnn_vovnet27_slim", "size 8", "32 to 8192"]);
 }
 
 #[test]

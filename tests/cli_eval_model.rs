@@ -111,6 +111,60 @@ fn a_run_that_ended_early_goes_on() {
 }
 
 #[test]
+fn an_interrupt_says_how_far_the_run_came() {
+    let data = Data::new();
+    let mut all: Value = serde_json::from_str(&read(&data.path("instances.json"))).unwrap();
+    // The same picture a hundred times: the run is long enough to be interrupted.
+    let image = |id: u64| json!({"id": id, "file_name": "11.png", "width": 256, "height": 256});
+    all["images"] = (11..111).map(image).collect();
+    fs::write(data.path("instances.json"), all.to_string()).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_vovdet"));
+    command.args(["eval", "coco", "--model", MODEL, "--annotations", "instances.json", "--images", "images"]);
+    command.args(["--save-detections", "found.jsonl"]).current_dir(data.folder.path());
+    let child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let begun = || fs::read_to_string(data.path("found.jsonl")).is_ok_and(|text| text.lines().count() > 2);
+    while !begun() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains(" of 100 images done; the same command with --resume goes on"), "{said}");
+}
+
+#[test]
+fn the_lines_of_detect_are_scored_as_its_coco_results() {
+    let data = Data::new();
+    let mut command = vovdet(["detect", "--model", MODEL, "images", "--out", "lines.jsonl"]);
+    command.args(["--coco-results", "results.json", "--annotations", "instances.json"]);
+    command.current_dir(data.folder.path());
+    assert_eq!(run(command).code, 0);
+    let of_lines = data.scored("lines.jsonl");
+    assert!(of_lines["bbox"][0].as_f64().unwrap() > 0.9, "{of_lines}");
+    assert_eq!(figures(&of_lines), figures(&data.scored("results.json")));
+
+    // An image that the data set does not have, one that could not be read, and a class that it does not have.
+    let lines = read(&data.path("lines.jsonl"));
+    let mut first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    first["image"] = json!("elsewhere/99.png");
+    let failure = json!({"image": "images/broken.png", "error": "is no image"});
+    fs::write(data.path("more.jsonl"), format!("{failure}\n{first}\n{}", lines.replacen("nucleus", "nebula", 1)))
+        .unwrap();
+    let mut command = vovdet(["eval", "coco", "--annotations", "instances.json", "--detections", "more.jsonl"]);
+    command.current_dir(data.folder.path());
+    let ran = run(command);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for note in ["1 images could not be read", "1 images are not in instances.json", "nebula"] {
+        assert!(ran.err.contains(note), "{}", ran.err);
+    }
+    fs::write(data.path("other.jsonl"), first.to_string()).unwrap();
+    let mut command = vovdet(["eval", "coco", "--annotations", "instances.json", "--detections", "other.jsonl"]);
+    command.current_dir(data.folder.path());
+    run(command).fails_with(2, &["other.jsonl", "instances.json", "elsewhere/99.png"]);
+}
+
+#[test]
 fn without_a_name_detections_are_kept_in_the_cache() {
     let data = Data::new();
     let first = data.eval(&["--json", "--limit", "1"]);

@@ -38,16 +38,22 @@ impl Ids {
     /// When the text is not such a file; the message stands behind the file's name.
     pub fn from_json(text: &str) -> Result<Self, String> {
         let file: File = serde_json::from_str(text).map_err(|e| format!("is not a COCO annotation file: {e}"))?;
-        let mut images: HashMap<String, Option<u64>> = HashMap::new();
+        let images = file.images.iter().map(|image| (image.id, image.file_name.as_str()));
+        Ok(Self::new(images, file.categories.iter().map(|category| (category.id, category.name.as_str()))))
+    }
+
+    /// The ids of images by their file names, and of categories by their names.
+    pub fn new<'a>(
+        images: impl Iterator<Item = (u64, &'a str)> + Clone,
+        categories: impl Iterator<Item = (u64, &'a str)>,
+    ) -> Self {
+        let mut by_name: HashMap<String, Option<u64>> = HashMap::new();
         let short = |name: &str| name.rsplit(['/', '\\']).next().map(str::to_owned).unwrap_or_default();
-        for image in &file.images {
-            images.entry(short(&image.file_name)).and_modify(|id| *id = None).or_insert(Some(image.id));
+        for (id, name) in images.clone() {
+            by_name.entry(short(name)).and_modify(|id| *id = None).or_insert(Some(id));
         }
-        for image in &file.images {
-            images.insert(image.file_name.clone(), Some(image.id));
-        }
-        let categories = file.categories.into_iter().map(|c| (c.name, c.id)).collect();
-        Ok(Self { images, categories })
+        by_name.extend(images.map(|(id, name)| (name.to_owned(), Some(id))));
+        Self { images: by_name, categories: categories.map(|(id, name)| (name.to_owned(), id)).collect() }
     }
 
     /// The id of the image in `path`: the longest tail of the path that names an image decides.

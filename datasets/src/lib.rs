@@ -8,6 +8,7 @@ pub mod convert;
 mod error;
 pub mod image;
 pub mod inspect;
+pub mod lines;
 pub mod mask;
 pub mod named;
 pub mod pipeline;

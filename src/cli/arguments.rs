@@ -75,6 +75,19 @@ pub struct FitOptions {
     pub offline: bool,
 }
 
+/// Numbers of a detector that are changed without a spec of one's own.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Model")]
+pub struct Adjustments {
+    /// Size at which the detector sees images: the short side in pixels, the longest in proportion; both sides of a
+    /// RefineDet [default: the model's own].
+    #[arg(long, visible_alias = "imgsz", value_name = "PIXELS")]
+    pub size: Option<u32>,
+    /// IoU above which the lower of two boxes of a class is dropped (NMS), 0 to 1 [default: the model's own].
+    #[arg(long, value_name = "IOU", value_parser = iou)]
+    pub nms: Option<f32>,
+}
+
 /// Where and how a network runs.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Engine")]
@@ -177,6 +190,17 @@ pub fn score(text: &str) -> Result<f32, String> {
         .ok()
         .filter(|score| (0.0..=1.0).contains(score))
         .ok_or_else(|| "a score is a number from 0 to 1".into())
+}
+
+/// An overlap of two boxes.
+///
+/// # Errors
+/// When it is no number from 0 to 1.
+pub fn iou(text: &str) -> Result<f32, String> {
+    text.parse()
+        .ok()
+        .filter(|iou| (0.0..=1.0).contains(iou))
+        .ok_or_else(|| "an overlap (IoU) is a number from 0 to 1".into())
 }
 
 /// A score that a file may hold.

@@ -172,11 +172,11 @@ impl Drop for Progress {
     }
 }
 
-/// Nothing is said of shorter runs, and then not more often, unless another tenth is done.
+/// A log gets a line this often, and at every tenth of the run.
 const SOMETIMES: Duration = Duration::from_secs(30);
 
-/// Tenths that are done sooner after the line before are not said.
-const SOON: Duration = Duration::from_secs(5);
+/// Tenths that are done sooner after the start or the line before get none.
+const SOON: Duration = Duration::from_secs(10);
 
 /// When a log is told how far a run is.
 struct Lines {
@@ -199,8 +199,7 @@ impl Lines {
         self.done += 1;
         let tenths = self.len.map_or(0, |len| 10 * self.done / len);
         let since = now.duration_since(self.last);
-        let long = now.duration_since(self.start) >= SOMETIMES;
-        if since < SOMETIMES && !(long && tenths > self.tenths && since >= SOON) {
+        if since < SOMETIMES && !(tenths > self.tenths && since >= SOON) {
             return None;
         }
         (self.last, self.tenths) = (now, tenths);
@@ -267,12 +266,13 @@ mod tests {
         for step in 1..=1000 {
             said.extend(lines.step(start + Duration::from_millis(100 * step)));
         }
-        assert_eq!(said.len(), 8, "{said:?}");
-        assert_eq!(said[0], "300 of 1000 images, 30 % in 30 s, 1 min 10 s left");
-        assert_eq!(said[7], "1000 of 1000 images, 100 % in 1 min 40 s, 0 s left");
+        assert_eq!(said.len(), 10, "{said:?}");
+        assert_eq!(said[2], "300 of 1000 images, 30 % in 30 s, 1 min 10 s left");
+        assert_eq!(said[9], "1000 of 1000 images, 100 % in 1 min 40 s, 0 s left");
         let mut short = Lines::new(Some(10), "images");
         let start = short.start;
-        assert!((1..=10).all(|step| short.step(start + Duration::from_secs(step)).is_none()));
+        let at = (1..=10).filter(|step| short.step(start + Duration::from_secs(2 * *step)).is_some());
+        assert_eq!(at.collect::<Vec<_>>(), [5, 10], "not at every tenth of a short run");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The arguments of `vovdet detect`.
 
-use super::arguments::{ModelOptions, SourceOptions, score};
+use super::arguments::{Adjustments, ModelOptions, SourceOptions, score};
 use crate::render::Style;
 use crate::results::{Form, Target};
 use anyhow::{Result, bail};
@@ -29,6 +29,7 @@ Examples:
     --classes person,dog
   vovdet detect --weights mask_rcnn.pth photos --out results.jsonl --resume
   vovdet detect --weights mask_rcnn.pth photos --format yolo --out labels
+  vovdet detect --weights mask_rcnn.pth photos --size 640 --nms 0.6
   vovdet detect --weights mask_rcnn.pth val2017 \\
     --annotations instances_val2017.json --coco-results results.json
   find . -name '*.png' | vovdet detect --weights mask_rcnn.pth --list -
@@ -40,6 +41,9 @@ pub struct Detect {
     /// The detector.
     #[command(flatten)]
     pub model: ModelOptions,
+    /// Its numbers.
+    #[command(flatten)]
+    pub adjustments: Adjustments,
     /// Which detections.
     #[command(flatten)]
     pub choice: Choice,

@@ -1,7 +1,7 @@
 //! From the options of a verb to a loaded model: which spec, which weights, which device.
 
 use anyhow::{Context, Result, anyhow, bail};
-use vovdet::cli::arguments::{self, DeviceChoice, EngineOptions, FitOptions, ModelOptions, cores};
+use vovdet::cli::arguments::{self, Adjustments, DeviceChoice, EngineOptions, FitOptions, ModelOptions, cores};
 use vovdet::cli::console::Console;
 use vovdet::cli::official;
 use vovdet_detectors::spec::{Class, Dialect, NormKind};
@@ -148,6 +148,11 @@ pub fn load_options(options: &ModelOptions) -> Result<LoadOptions> {
         plain,
         ..LoadOptions::default()
     })
+}
+
+/// Has a load follow `--size` and `--nms`.
+pub fn adjust(load: &mut LoadOptions, Adjustments { size, nms }: Adjustments) {
+    (load.size, load.nms) = (size, nms);
 }
 
 /// The spec that `--model` names; none when the weights shall tell.

@@ -1,6 +1,5 @@
 //! COCO's result list: what pycocotools' `loadRes` reads.
 
-use super::line::{Line, Mask};
 use super::{Entry, Problems};
 use anyhow::Result;
 use serde::Serialize;
@@ -8,6 +7,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 use vovdet_datasets::annotations::{Ids, number_in};
+use vovdet_datasets::lines::{Line, Mask, xywh};
 
 /// A detection in COCO's form. An image's id is a number in COCO and a text in VOC.
 #[derive(Debug, Serialize)]
@@ -23,11 +23,6 @@ pub struct CocoResult<I> {
     /// Its pixels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub segmentation: Option<Mask>,
-}
-
-/// `[x, y, width, height]` of a box; boxes that hold their last pixel are `plus_one` = 1 wider.
-pub fn xywh([x1, y1, x2, y2]: [f32; 4], plus_one: f32) -> [f32; 4] {
-    [x1, y1, x2 - x1 + plus_one, y2 - y1 + plus_one]
 }
 
 /// The id of an image without annotations: the number in its file name, else its place in the run, from 1.

@@ -1,8 +1,8 @@
 //! A table: a row an object.
 
-use super::line::{Line, Object};
 use anyhow::Result;
 use std::io::Write;
+use vovdet_datasets::lines::{Line, Object};
 
 /// The names of the columns; boxes are in pixels of the image.
 const COLUMNS: [&str; 8] = ["image", "label", "category_id", "score", "x1", "y1", "x2", "y2"];

@@ -5,7 +5,6 @@
 
 pub mod coco;
 pub mod csv;
-pub mod line;
 pub mod read;
 pub mod text;
 mod voc;
@@ -13,7 +12,6 @@ mod yolo;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use line::{Failure, Line};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -22,6 +20,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use vovdet_datasets::annotations::Ids;
+use vovdet_datasets::lines::{Failure, Line};
 use vovdet_evaluation::metrics::journal::Journal;
 use vovdet_files as files;
 

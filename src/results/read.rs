@@ -1,6 +1,5 @@
 //! Results read again: the JSON lines of `vovdet detect`, or COCO's result list.
 
-use super::line::Line;
 use crate::pictures::Found;
 use anyhow::{Context, Result, bail};
 use hotcoco::Rle;
@@ -9,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use vovdet_datasets::lines::Line;
 
 /// The results of one image.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ pub fn read(path: &Path) -> Result<Vec<ImageResults>> {
         }
         let line: Line = serde_json::from_value(line)
             .with_context(|| format!("{}, line {} is none of `vovdet detect`", shown(), number + 1))?;
-        let object = |object: super::line::Object| Saved {
+        let object = |object: vovdet_datasets::lines::Object| Saved {
             bbox: Some(object.bbox),
             score: object.score,
             label: Some(object.label),

@@ -1,8 +1,8 @@
 //! What a person reads on a terminal: a line an image.
 
-use super::line::Object;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
+use vovdet_datasets::lines::Object;
 
 /// Classes of an image that are counted by name.
 const NAMED: usize = 6;

@@ -1,11 +1,11 @@
 //! VOC's comp4 files: one a class, a line an object: image, score, box from pixel 1.
 
-use super::line::Line;
 use super::{Classes, stem};
 use anyhow::{Result, bail};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
+use vovdet_datasets::lines::Line;
 
 /// Writes a comp4 file per class into a folder.
 ///

@@ -1,12 +1,12 @@
 //! YOLO's text files: one an image, a line an object: class from 0, centre and size as parts of the image, score.
 
-use super::line::Line;
 use super::{Classes, stem};
 use anyhow::Result;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
+use vovdet_datasets::lines::Line;
 
 /// Writes a text file per image and `classes.txt` with the names of the classes into a folder. Two images of one name
 /// get one file: what is found in both would be mixed, so the second one's is named `NAME_2.txt`.

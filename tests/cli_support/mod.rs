@@ -58,8 +58,11 @@ impl Ran {
     }
 }
 
+/// Runs the command. Lines that say how far it is, which come when the machine is busy, are left out of `err`.
 pub fn run(mut command: assert_cmd::Command) -> Ran {
     let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    let progress = |line: &&str| line.contains(" % in ") && line.trim_end().ends_with(" left");
+    let err = text(output.stderr).split_inclusive('\n').filter(|line| !progress(line)).collect();
+    Ran { code: output.status.code().unwrap(), out: text(output.stdout), err }
 }

@@ -1,7 +1,7 @@
 //! Results image by image, from files that may be larger than memory: of each only its place in its file is kept.
 
 use super::ids::Id;
-use super::results::{Record, box_or_nothing, not_results};
+use super::results::{Record, box_or_nothing, not_results, write_list};
 use super::{CocoData, RawResults};
 use crate::{Error, Result};
 use hotcoco::Annotation;
@@ -80,8 +80,8 @@ impl<'a> ResultFiles<'a> {
         }
     }
 
-    /// Adds the results of `images` in a file: COCO's list, a data set whose annotations are results, or the lines that a
-    /// run keeps.
+    /// Adds the results of `images` in a file: COCO's list, a data set whose annotations are results, the lines that a run
+    /// keeps, or the JSON lines of `vovdet detect`.
     ///
     /// # Errors
     /// When the file cannot be read or is none of these, or a result is of an image that the data set does not have.
@@ -92,10 +92,11 @@ impl<'a> ResultFiles<'a> {
             Start::List => false,
             Start::Lines => true,
             Start::Other => {
-                // A data set around the results is not what runs write; as a list it can be read as the others are.
+                // A data set around the results, or lines that name their images: as a list they are read as the others are.
                 let temporary = Error::io(&std::env::temp_dir());
-                let raw = RawResults::read(path)?;
-                let written = tempfile::tempfile().and_then(|list| raw.write_to(&list).map(|()| list));
+                let (records, notes) = self.data.records(RawResults::read(path)?)?;
+                self.notes.extend(notes);
+                let written = tempfile::tempfile().and_then(|list| write_list(&records, &list).map(|()| list));
                 let list = written.map_err(temporary)?;
                 reader = BufReader::new(list);
                 false

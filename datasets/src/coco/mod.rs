@@ -6,6 +6,7 @@
 
 mod by_image;
 mod ids;
+mod of_lines;
 mod repair;
 mod repeated;
 mod results;

@@ -1,7 +1,8 @@
 //! Detections of a data set: the list of results that pycocotools' `loadRes` takes, or the lines that a run keeps.
 
-use super::CocoData;
 use super::ids::{self, Id};
+use super::{CocoData, of_lines};
+use crate::lines::Answer;
 use crate::{Error, Result};
 use hotcoco::mask::RleRef;
 use hotcoco::{Annotation, COCO, Segmentation};
@@ -20,13 +21,13 @@ const WORTH_SPLITTING: usize = 1 << 20;
 /// One detection as files write it; what else they say of it is not needed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Record {
-    image_id: Id,
-    category_id: Id,
+    pub image_id: Id,
+    pub category_id: Id,
     #[serde(default, deserialize_with = "box_or_nothing", skip_serializing_if = "Option::is_none")]
     pub bbox: Option<[f64; 4]>,
-    score: f64,
+    pub score: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    segmentation: Option<Segmentation>,
+    pub segmentation: Option<Segmentation>,
 }
 
 /// Results inside an object: a data set whose annotations are the results, or a line that a run keeps.
@@ -46,21 +47,29 @@ pub struct Results {
     pub notes: Vec<String>,
 }
 
-/// A list of results as its file says it, not yet of a data set.
+/// Results as their file says them, not yet of a data set.
 pub struct RawResults {
     path: PathBuf,
-    records: Vec<Record>,
+    content: Content,
+}
+
+enum Content {
+    /// Results that name images and categories by their ids.
+    Records(Vec<Record>),
+    /// Images and classes by name.
+    Lines(Vec<Answer>),
+}
+
+/// Writes results as COCO's list.
+pub(super) fn write_list(records: &[Record], file: &File) -> io::Result<()> {
+    let mut file = BufWriter::new(file);
+    serde_json::to_writer(&mut file, records)?;
+    file.flush()
 }
 
 impl RawResults {
-    /// Writes the results as COCO's list.
-    pub(super) fn write_to(&self, file: &File) -> io::Result<()> {
-        let mut file = BufWriter::new(file);
-        serde_json::to_writer(&mut file, &self.records)?;
-        file.flush()
-    }
-
-    /// Reads COCO results, a data set whose annotations are results, or the lines that a run of `vovdet eval` keeps.
+    /// Reads COCO results, a data set whose annotations are results, the lines that a run of `vovdet eval` keeps, or the
+    /// JSON lines of `vovdet detect`.
     ///
     /// # Errors
     /// When the file cannot be read or is none of these.
@@ -68,6 +77,11 @@ impl RawResults {
         let _span = tracing::debug_span!("results", path = %path.display()).entered();
         let text = vovdet_files::read_bounded(path, super::MAX_BYTES)?;
         let text = crate::text::unmarked(&text);
+        if let Some(lines) = of_lines::lines(text) {
+            let lines =
+                lines.map_err(|e| Error::content(path, format!("is no file of `vovdet detect`'s JSON lines: {e}")))?;
+            return Ok(Self { path: path.to_path_buf(), content: Content::Lines(lines) });
+        }
         let records = records(text).map_err(|error| match no_number(text) {
             Some((word, result)) => Error::content(
                 path,
@@ -78,26 +92,48 @@ impl RawResults {
             ),
             None => not_results(path, error),
         })?;
-        Ok(Self { path: path.to_path_buf(), records })
+        Ok(Self { path: path.to_path_buf(), content: Content::Records(records) })
     }
 }
 
-/// A result as its file says it: image, category, box `[x, y, width, height]`, score.
+/// A result as its file says it: image and category (ids, or names), box `[x, y, width, height]`, score.
 pub type RawBox = (String, String, Option<[f64; 4]>, f64);
 
 impl RawResults {
     /// The results without their masks.
-    pub fn boxes(&self) -> impl Iterator<Item = RawBox> {
-        self.records.iter().map(|r| (ids::text(&r.image_id), ids::text(&r.category_id), r.bbox, r.score))
+    pub fn boxes(&self) -> Box<dyn Iterator<Item = RawBox> + '_> {
+        let of_record = |r: &Record| (ids::text(&r.image_id), ids::text(&r.category_id), r.bbox, r.score);
+        match &self.content {
+            Content::Records(records) => Box::new(records.iter().map(of_record)),
+            Content::Lines(lines) => Box::new(of_lines::boxes(lines)),
+        }
+    }
+
+    /// Whether classes are named instead of numbered.
+    pub fn has_names(&self) -> bool {
+        matches!(self.content, Content::Lines(_))
     }
 }
 
 impl CocoData {
+    /// Results with ids, and what is odd about those that had names.
+    ///
+    /// # Errors
+    /// See [`Self::records_of_lines`].
+    pub(super) fn records(&self, RawResults { path, content }: RawResults) -> Result<(Vec<Record>, Vec<String>)> {
+        match content {
+            Content::Records(records) => Ok((records, Vec::new())),
+            Content::Lines(lines) => self.records_of_lines(&path, lines),
+        }
+    }
+
     /// Takes results as detections of this data set; those with a score below `min_score` are left out.
     ///
     /// # Errors
     /// When a result is of an image that the data set does not have, or some have neither box nor mask.
-    pub fn results(&self, RawResults { path, records }: RawResults, min_score: Option<f64>) -> Result<Results> {
+    pub fn results(&self, raw: RawResults, min_score: Option<f64>) -> Result<Results> {
+        let path = raw.path.clone();
+        let (records, mut notes) = self.records(raw)?;
         let count = records.len();
         let boxes = records.iter().filter(|record| record.bbox.is_some()).count();
         let masks = records.iter().filter(|record| record.segmentation.is_some()).count();
@@ -114,7 +150,6 @@ impl CocoData {
             unknown_categories += usize::from(annotation.is_none());
             annotations.extend(annotation.filter(|_| min_score.is_none_or(|least| score >= least)));
         }
-        let mut notes = Vec::new();
         if unknown_categories > 0 {
             notes.push(self.strangers(&path, unknown_categories));
         }

@@ -62,7 +62,10 @@ fn with_options(mut spec: ModelSpec, checkpoint: &Checkpoint, options: &LoadOpti
     if let Some(names) = &options.class_names {
         name_classes(&mut spec, names, checkpoint)?;
     }
-    let (score, limit) = match &mut spec.task {
+    if let Some(side) = options.size {
+        spec.resize_to(side)?;
+    }
+    let (score, limit, nms) = match &mut spec.task {
         Task::Classify { .. } => {
             // torchvision's newer weights are for images that are resized to less, which no parameter tells.
             let published = catalogue::of_file(checkpoint.source()).and_then(|entry| entry.short_side);
@@ -71,14 +74,15 @@ fn with_options(mut spec: ModelSpec, checkpoint: &Checkpoint, options: &LoadOpti
             }
             return Ok(spec);
         }
-        Task::MaskRcnn(head) => (&mut head.post.score, &mut head.post.max_dets),
+        Task::MaskRcnn(head) => (&mut head.post.score, &mut head.post.max_dets, &mut head.post.nms),
         Task::OneStage(head) => {
             head.post.soft_nms = options.soft_nms.or(head.post.soft_nms);
-            (&mut head.post.score, &mut head.post.keep)
+            (&mut head.post.score, &mut head.post.keep, &mut head.post.nms)
         }
     };
     *score = options.score.unwrap_or(*score);
     *limit = options.max_dets.unwrap_or(*limit);
+    *nms = options.nms.unwrap_or(*nms);
     Ok(spec)
 }
 

@@ -45,6 +45,10 @@ pub struct LoadOptions {
     pub score: Option<f32>,
     /// Most detections per image instead of the spec's.
     pub max_dets: Option<usize>,
+    /// IoU threshold of the per-class NMS instead of the spec's.
+    pub nms: Option<f32>,
+    /// Short side of the input in pixels instead of the spec's, the longest side in proportion; both sides of a RefineDet.
+    pub size: Option<u32>,
     /// Soft-NMS on top, in a one-stage detector.
     pub soft_nms: Option<SoftNms>,
 }
@@ -61,6 +65,8 @@ impl Default for LoadOptions {
             class_names: None,
             score: None,
             max_dets: None,
+            nms: None,
+            size: None,
             soft_nms: None,
         }
     }

@@ -88,12 +88,67 @@ impl ModelSpec {
         Ok(spec)
     }
 
+    /// Has a detector see images at another size: `side` is the short side in pixels, the longest in proportion, or both
+    /// sides of a RefineDet.
+    ///
+    /// # Errors
+    /// For the other models: the prior boxes of a one-stage detector belong to its own size. For a RefineDet, sides that
+    /// its four maps, each half as large as the one before, do not divide.
+    pub fn resize_to(&mut self, side: u32) -> Result<(), Error> {
+        let refused = |why: &str| Err(Error::Spec(format!("{} cannot see images at size {side}: {why}", self.name)));
+        match (&self.task, &mut self.input.resize) {
+            (_, _) if !(32..=8192).contains(&side) => return refused("a size is from 32 to 8192 pixels"),
+            (Task::MaskRcnn(_), ResizeRule::ShortSide { min, max, .. }) => {
+                *max = (f64::from(*max) * f64::from(side) / f64::from(*min)).round() as u32;
+                *min = side;
+            }
+            (Task::OneStage(head), ResizeRule::Warp { size }) if head.refine.is_some() => match side % 64 {
+                0 => *size = side,
+                _ => return refused("a RefineDet takes multiples of 64"),
+            },
+            (Task::OneStage(_), ResizeRule::Warp { size }) => {
+                let own = *size;
+                return refused(&format!("its prior boxes belong to {own}x{own} pixels"));
+            }
+            _ => return refused("its input has no size that could be chosen"),
+        }
+        Ok(())
+    }
+
     /// The dialect of a detector; `None` for a classifier.
     pub fn dialect(&self) -> Option<Dialect> {
         match &self.task {
             Task::MaskRcnn(m) => Some(m.dialect),
             Task::OneStage(o) => Some(o.dialect),
             Task::Classify { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn sizes_that_a_detector_can_see() {
+        let resized = |name: &str, side| {
+            let mut spec = ModelSpec::named(name, None).unwrap();
+            spec.resize_to(side).map(|()| spec.input.resize).map_err(|error| error.to_string())
+        };
+        let ResizeRule::ShortSide { min, max, .. } = resized("mask_rcnn_resnet50_fpn", 640).unwrap() else { panic!() };
+        // 1333 · 640 / 800 = 1066.4.
+        assert_eq!((min, max), (640, 1066));
+        assert_eq!(resized("refinedet320_vgg16", 448), Ok(ResizeRule::Warp { size: 448 }));
+        for (name, side, why) in [
+            ("refinedet320_vgg16", 400, "multiples of 64"),
+            ("ssd300_vgg16", 512, "300x300"),
+            ("resnet50", 256, "no size"),
+            ("mask_rcnn_resnet50_fpn", 9000, "32 to 8192"),
+        ] {
+            let error = resized(name, side).unwrap_err();
+            assert!(error.contains(why) && error.contains(name), "{error}");
         }
     }
 }

@@ -21,7 +21,8 @@ use vovdet_evaluation::report;
 With a model: --model or --weights, and --images for the folder of the image files. Detections are kept as they are \
 found; after Ctrl-C or a crash the same command with --resume goes on.
 
-Of saved detections: --detections takes COCO results, a list of {image_id, category_id, score, bbox or segmentation}.
+Of saved detections: --detections takes COCO results, a list of {image_id, category_id, score, bbox or segmentation}, \
+or the JSON lines of `vovdet detect`, whose images and classes are found by name.
 
 --json prints one object: \"bbox\" and \"segm\" (the 12 figures in pycocotools' order, -1 where nothing can be said), \
 \"per_class\" (the same 12 of each category by name), \"counts\", \"protocol\" and \"provenance\".
@@ -40,7 +41,7 @@ pub struct Coco {
     /// The objects: a COCO annotation file.
     #[arg(long, value_name = "FILE")]
     annotations: PathBuf,
-    /// Saved detections: COCO results.
+    /// Saved detections: COCO results, or JSON lines of `vovdet detect`.
     #[arg(long, value_name = "FILE", conflicts_with_all = OF_A_RUN, conflicts_with_all = ["class_names"])]
     detections: Option<PathBuf>,
     /// Which images, classes and detections.

@@ -9,7 +9,7 @@ pub mod voc;
 mod words;
 
 use super::Run;
-use super::arguments::any_score;
+use super::arguments::{Adjustments, any_score};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
@@ -61,8 +61,19 @@ impl Eval {
 }
 
 /// Options that only a run with a model has; saved detections are scored as they are.
-pub(crate) const OF_A_RUN: [&str; 9] =
-    ["model", "weights", "batch", "save_detections", "resume", "device", "precision", "plain", "threads"];
+pub(crate) const OF_A_RUN: [&str; 11] = [
+    "model",
+    "weights",
+    "batch",
+    "save_detections",
+    "resume",
+    "size",
+    "nms",
+    "device",
+    "precision",
+    "plain",
+    "threads",
+];
 
 /// Which images, classes and detections.
 #[derive(Debug, Args)]
@@ -102,6 +113,9 @@ pub struct RunOptions {
     /// Go on with a run that ended early: with the detections that it kept, or those in FILE.
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     pub resume: Option<Option<PathBuf>>,
+    /// The model's numbers.
+    #[command(flatten)]
+    pub adjustments: Adjustments,
 }
 
 /// Refuses to write where something is read from, whatever way the two paths are spelt.

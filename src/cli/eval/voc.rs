@@ -22,8 +22,8 @@ With a model: --model or --weights; the images are those in JPEGImages. Detectio
 Ctrl-C or a crash the same command with --resume goes on.
 
 Of saved detections: --detections takes a folder of comp4 files (one per class, its name ending with the class, `image \
-score xmin ymin xmax ymax` per line), a folder of text files per image (`class score x y width height`), or COCO \
-results.
+score xmin ymin xmax ymax` per line), a folder of text files per image (`class score x y width height`), COCO results, \
+or the JSON lines of `vovdet detect`.
 
 --json prints one object: \"map_2007\", \"map_area\", \"per_class\" (by name: \"ap_2007\", \"ap_area\", ...), \"counts\", \
 \"protocol\" and \"provenance\".

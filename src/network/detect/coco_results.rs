@@ -1,6 +1,7 @@
 //! Detections in COCO's form.
 
-use vovdet::results::coco::{CocoResult, xywh};
+use vovdet::results::coco::CocoResult;
+use vovdet_datasets::lines::xywh;
 use vovdet_detectors::{Detection, ModelSpec};
 
 /// A detection in COCO's form; `spec` is that of the detector.

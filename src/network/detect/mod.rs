@@ -15,9 +15,9 @@ use vovdet::cli::detect::Detect;
 use vovdet::cli::official;
 use vovdet::pictures::{Folders, LEAST_SCORE, Pictures, Wanted};
 use vovdet::render::missing_letter;
-use vovdet::results::line::{Line, Object, Times};
 use vovdet::results::{Classes, Done, Results, Target};
 use vovdet_datasets::annotations::Ids;
+use vovdet_datasets::lines::{Line, Object, Times};
 use vovdet_datasets::sources::Sources;
 use vovdet_detectors::spec::{SoftNms, Task};
 use vovdet_detectors::{Detection, ModelSpec, Network, Prepared, StageTimes};
@@ -33,6 +33,7 @@ pub fn run(args: &Detect, console: &Console) -> Result<Outcome> {
     let ids = args.results.annotations.as_deref().map(read_ids).transpose()?;
     let (sources, guard) = inputs(args, &targets)?;
     let model = model::load(&args.model, console, |options| {
+        model::adjust(options, args.adjustments);
         options.score = args.choice.score;
         options.max_dets = args.choice.max_dets.map(|n| n as usize);
         options.soft_nms = args.choice.soft_nms.then_some(SoftNms::COCO);
@@ -81,6 +82,7 @@ pub fn run(args: &Detect, console: &Console) -> Result<Outcome> {
             width: size.0,
             height: size.1,
             saved: None,
+            last_pixel_inside: coco_results::plus_one(spec) > 0.0,
             detections: detections.iter().map(|found| object(found, spec, !args.choice.no_masks)).collect(),
             times_ms: times(decode_ms, prepare_ms, stages),
         };

@@ -9,9 +9,9 @@ use vovdet::cli::console::Console;
 use vovdet::cli::detect::Detect;
 use vovdet::cli::{Outcome, sentence};
 use vovdet::pictures::{Found, LEAST_SCORE, Pictures};
-use vovdet::results::line::{Failure, Line};
 use vovdet::results::text::{Text, count, number};
 use vovdet::results::{Form, Results, csv};
+use vovdet_datasets::lines::{Failure, Line};
 use vovdet_datasets::sources::Source;
 use vovdet_detectors::Detection;
 

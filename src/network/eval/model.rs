@@ -1,6 +1,6 @@
 //! The model that finds the detections of an evaluation.
 
-use crate::model;
+use crate::model::{self, adjust};
 use anyhow::{Context, Error, Result, anyhow, bail};
 use std::path::Path;
 use vovdet::cli::arguments::{self, ModelOptions};
@@ -21,7 +21,10 @@ impl Loaded {
     pub fn new(console: &Console, options: &ModelOptions, run: &RunOptions, score: Option<f64>) -> Result<Self> {
         let in_range = |score: f64| arguments::score(&score.to_string()).map_err(Error::msg).context("--score");
         let score = score.map(in_range).transpose()?;
-        let model = model::load(options, console, |load| load.score = score)?;
+        let model = model::load(options, console, |load| {
+            adjust(load, run.adjustments);
+            load.score = score;
+        })?;
         if model.as_detector().is_none() {
             bail!("{} is a classifier, not a detector", model.spec().name);
         }

@@ -8,6 +8,8 @@ use crossbeam_channel::{Receiver, bounded};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use vovdet::cli::console::Console;
 use vovdet::cli::eval::{RunOptions, refuse_to_replace};
@@ -123,6 +125,8 @@ impl<'a> Run<'a> {
             }
             console.error(format_args!("{some} and are left out: the first is {}", first.display()));
         }
+        let kept = Arc::new(AtomicUsize::new(earlier.len()));
+        let _hint = HintOnSignals::new(console, &kept, all, journal.is_some());
         let mut done = Done {
             scored: earlier.len(),
             processed: 0,
@@ -136,7 +140,8 @@ impl<'a> Run<'a> {
         let ids = &ids;
         std::thread::scope(|scope| {
             let must_keep = self.must_keep;
-            let keeper = scope.spawn(move || keep(journal, must_keep, receiver, ids, line, score));
+            let kept = Arc::clone(&kept);
+            let keeper = scope.spawn(move || keep(journal, must_keep, &kept, receiver, ids, line, score));
             let mut failed = Vec::new();
             let ran = self.detect(console, paths, &mut done, |index, answer| {
                 if answer.is_err() {
@@ -219,11 +224,32 @@ impl<'a> Run<'a> {
     }
 }
 
+/// While it lives Ctrl-C, SIGTERM and SIGHUP say how far the run came, and how to go on.
+struct HintOnSignals;
+
+impl HintOnSignals {
+    fn new(console: &Console, done: &Arc<AtomicUsize>, all: usize, kept: bool) -> Self {
+        let (console, done) = (console.without_bar(), Arc::clone(done));
+        vovdet_files::before_leaving(move || {
+            let hint = if kept { "the same command with --resume goes on" } else { "the detections are not kept" };
+            console.note(format_args!("{} of {all} images done; {hint}", done.load(Ordering::Relaxed)));
+        });
+        Self
+    }
+}
+
+impl Drop for HintOnSignals {
+    fn drop(&mut self) {
+        vovdet_files::nothing_before_leaving();
+    }
+}
+
 /// Scores what is found, and keeps it in the journal. Returns why that ended early where the detections need not be kept:
 /// their figures are what was asked for.
 fn keep(
     mut journal: Option<Journal>,
     must_keep: bool,
+    kept: &AtomicUsize,
     found: Receiver<(usize, Result<Vec<Detection>, String>)>,
     ids: &[Value],
     line: impl Fn(&Value, &[Detection]) -> String,
@@ -244,6 +270,7 @@ fn keep(
             let _ = journal.take().map(|journal| std::fs::remove_file(journal.path()));
             not_kept = Some(error.into());
         }
+        kept.fetch_add(usize::from(answer.is_ok()), Ordering::Relaxed);
         if answer.is_ok() {
             score(&text)?;
         }

@@ -222,6 +222,7 @@ fn coco(path: &Path, data: &VocData, class_names: Option<&[String]>) -> Result<D
     let numbers = images_by_number(data);
     let names = match class_names {
         Some(names) => names,
+        None if raw.has_names() => &[],
         None if data.has_voc_classes() => &data.classes,
         None => {
             return Err(Error::NamelessClasses { detections: path.to_path_buf(), data: data.root.clone() });

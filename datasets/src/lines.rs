@@ -16,6 +16,9 @@ pub struct Line {
     /// Where the picture with the detections is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved: Option<String>,
+    /// Whether a box holds its last pixel, as maskrcnn-benchmark's do: it is then one pixel wider than `x2 - x1`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub last_pixel_inside: bool,
     /// What was found.
     pub detections: Vec<Object>,
     /// Time spent.
@@ -30,6 +33,16 @@ pub struct Failure {
     pub image: String,
     /// A clause that stands behind the path and a colon.
     pub error: String,
+}
+
+/// What became of an image.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// What was found in it.
+    Found(Line),
+    /// It gave nothing.
+    Failed(Failure),
 }
 
 /// One object.
@@ -55,6 +68,11 @@ pub struct Mask {
     pub size: [u32; 2],
     /// The run lengths, as pycocotools writes them.
     pub counts: String,
+}
+
+/// `[x, y, width, height]` of a box; boxes that hold their last pixel are `plus_one` = 1 wider.
+pub fn xywh([x1, y1, x2, y2]: [f32; 4], plus_one: f32) -> [f32; 4] {
+    [x1, y1, x2 - x1 + plus_one, y2 - y1 + plus_one]
 }
 
 impl From<&Rle> for Mask {
