@@ -6,7 +6,7 @@
 
 use anyhow::{Result, bail};
 use std::path::Path;
-use vovdet_evaluation::data::coco::{CocoData, RawResults};
+use vovdet_datasets::coco::{CocoData, RawResults};
 use vovdet_evaluation::metrics::coco::{Evaluation, FIGURES, Kind, Options, has_masks};
 
 fn main() -> Result<()> {

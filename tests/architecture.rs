@@ -1,4 +1,4 @@
-//! The walls of the house (docs: the crates' own head comments): arrows point one way, and plain crates stay plain.
+//! Which crate may depend on which (ARCHITECTURE.md): dependencies point one way.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -13,17 +13,17 @@ fn dependencies(krate: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn knows_nothing_of(krate: &str, strangers: &[&str]) {
+fn does_not_depend_on(krate: &str, forbidden: &[&str]) {
     let own = dependencies(krate);
     assert!(own.len() > 1, "{krate}: the manifest was not understood");
-    for stranger in strangers {
-        assert!(!own.iter().any(|name| name == stranger), "{krate} depends on {stranger}");
+    for other in forbidden {
+        assert!(!own.iter().any(|name| name == other), "{krate} depends on {other}");
     }
 }
 
 #[test]
 fn checkpoints_are_read_without_libtorch() {
-    knows_nothing_of(
+    does_not_depend_on(
         "pretrained",
         &["tch", "vovdet-native", "vovdet-detectors", "vovdet-evaluation", "clap", "indicatif"],
     );
@@ -31,7 +31,7 @@ fn checkpoints_are_read_without_libtorch() {
 
 #[test]
 fn data_sets_are_read_without_libtorch_and_the_command_line() {
-    knows_nothing_of(
+    does_not_depend_on(
         "datasets",
         &[
             "tch",
@@ -48,22 +48,22 @@ fn data_sets_are_read_without_libtorch_and_the_command_line() {
 
 #[test]
 fn metrics_know_nothing_of_networks() {
-    knows_nothing_of("evaluation", &["tch", "vovdet-native", "vovdet-detectors", "clap", "indicatif"]);
+    does_not_depend_on("evaluation", &["tch", "vovdet-native", "vovdet-detectors", "clap", "indicatif"]);
 }
 
 #[test]
 fn networks_know_nothing_of_arguments_and_progress_bars() {
-    knows_nothing_of("detectors", &["clap", "indicatif", "anyhow", "vovdet-evaluation"]);
+    does_not_depend_on("detectors", &["clap", "indicatif", "anyhow", "vovdet-evaluation"]);
 }
 
 #[test]
-fn the_shim_knows_nothing_of_detection() {
-    knows_nothing_of("native", &["vovdet-detectors", "vovdet-pretrained", "vovdet-evaluation", "image"]);
+fn the_shim_does_not_depend_on_detection() {
+    does_not_depend_on("native", &["vovdet-detectors", "vovdet-pretrained", "vovdet-evaluation", "image"]);
 }
 
 #[test]
 fn files_are_below_everything_else() {
-    knows_nothing_of(
+    does_not_depend_on(
         "files",
         &[
             "tch",
@@ -85,7 +85,7 @@ const LIBRARIES: [&str; 6] = ["files", "native", "pretrained", "datasets", "dete
 #[test]
 fn libraries_speak_by_typed_errors_and_tracing() {
     for library in LIBRARIES {
-        knows_nothing_of(library, &["clap", "anyhow", "indicatif", "tracing-subscriber", "vovdet"]);
+        does_not_depend_on(library, &["clap", "anyhow", "indicatif", "tracing-subscriber", "vovdet"]);
     }
     for library in LIBRARIES {
         assert!(dependencies(library).iter().any(|name| name == "tracing"), "{library} does not depend on tracing");
@@ -97,12 +97,12 @@ fn libraries_speak_by_typed_errors_and_tracing() {
 fn arrows_point_one_way() {
     let upper = ["vovdet-detectors", "vovdet-evaluation"];
     for lower in ["files", "native", "pretrained", "datasets"] {
-        knows_nothing_of(lower, &upper);
+        does_not_depend_on(lower, &upper);
     }
-    knows_nothing_of("detectors", &["vovdet-evaluation"]);
-    knows_nothing_of("evaluation", &["vovdet-detectors"]);
+    does_not_depend_on("detectors", &["vovdet-evaluation"]);
+    does_not_depend_on("evaluation", &["vovdet-detectors"]);
     for without_libtorch in ["files", "pretrained", "datasets", "evaluation"] {
-        knows_nothing_of(without_libtorch, &["tch", "torch-sys", "vovdet-native"]);
+        does_not_depend_on(without_libtorch, &["tch", "torch-sys", "vovdet-native"]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whatever is wrong is told in one line that says what to do, with an exit code that means something.
+//! Whatever is wrong is said in one line that says what to do, with an exit code that means something.
 #![allow(clippy::unwrap_used)]
 
 mod cli_support;

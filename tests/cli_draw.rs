@@ -28,6 +28,13 @@ fn saved_results_give_the_pictures_of_detect() {
     assert!(ran.out.contains("256x256") && ran.out.contains("nucleus"), "{}", ran.out);
     assert!(picture("lines/x.png") == picture("direct/a/x.png"));
 
+    // A class by its name: without it there is the image alone.
+    let mut command = vovdet(["draw", "--hide", "Nucleus"]);
+    command.arg(at("lines.jsonl")).arg("--save").arg(at("hidden"));
+    assert_eq!(run(command).code, 0);
+    let pixels = |path| image::open(path).unwrap().into_rgb8();
+    assert_eq!(pixels(at("hidden/x.png")), pixels(cells()));
+
     // By id: the place in the folder, as in the run that wrote them.
     let mut command = vovdet(["draw", "-r"]);
     command.arg(at("coco.json")).arg("--images").arg(at("in")).arg("--save").arg(at("coco"));

@@ -90,7 +90,7 @@ fn check(figures: &Value, names: &[&str], a: &[Value], b: &[Value], intervals: &
     let none = |value: &Value| value.is_null() || *value == -1.0;
     let figures = figures.as_array().unwrap();
     assert_eq!(figures.iter().map(|figure| figure["figure"].as_str().unwrap()).collect::<Vec<_>>(), names);
-    let mut told = 0;
+    let mut compared = 0;
     for (i, figure) in figures.iter().enumerate() {
         let place = format!("{} of {place}", names[i]);
         for (value, said) in [(&figure["a"], &a[i]), (&figure["b"], &b[i])] {
@@ -104,15 +104,15 @@ fn check(figures: &Value, names: &[&str], a: &[Value], b: &[Value], intervals: &
         for (key, value) in ["low", "high", "better", "samples"].iter().zip(intervals[i].as_array().unwrap()) {
             close(&figure[key], value, &format!("{key} of {place}"));
         }
-        told += 1;
+        compared += 1;
     }
-    told
+    compared
 }
 
 /// pycocotools and numpy on data sets in which drawn images are really copied.
 #[test]
 fn intervals_are_those_of_a_bootstrap_that_copies_images() {
-    let mut told = 0;
+    let mut compared = 0;
     for seed in ["1", "3", "9"] {
         let case = read(&fixture(&format!("eval/compare/{seed}.json")));
         let [samples, start, confidence] = ["samples", "seed", "confidence"].map(|key| case[key].to_string());
@@ -137,7 +137,7 @@ fn intervals_are_those_of_a_bootstrap_that_copies_images() {
                 };
                 let [a, b] = [&a, &b].map(|report| of(report).as_array().unwrap().clone());
                 let place = format!("{kind} of `{class}` of {seed}");
-                told += check(&of(&found), &FIGURES, &a, &b, intervals, &place);
+                compared += check(&of(&found), &FIGURES, &a, &b, intervals, &place);
             }
         }
 
@@ -154,10 +154,10 @@ fn intervals_are_those_of_a_bootstrap_that_copies_images() {
             let of =
                 |report: &Value| if class.is_empty() { report.clone() } else { report["per_class"][class].clone() };
             let [a, b] = [&a, &b].map(|report| names.map(|name| of(report)[name].clone()));
-            told += check(&of(&found)["voc"], &names, &a, &b, intervals, &format!("`{class}` of {seed}"));
+            compared += check(&of(&found)["voc"], &names, &a, &b, intervals, &format!("`{class}` of {seed}"));
         }
     }
-    assert!(told > 100, "{told} intervals were compared");
+    assert!(compared > 100, "{compared} intervals");
 }
 
 #[test]
@@ -165,15 +165,15 @@ fn a_result_does_not_differ_from_itself() {
     let folder = demo();
     let found = folder.compared(&["a.json", "a.json", "--samples", "20"]);
     let classes = found["per_class"].as_object().unwrap().values().map(|class| &class["bbox"]);
-    let mut told = 0;
+    let mut compared = 0;
     for figure in classes.chain([&found["bbox"]]).flat_map(|figures| figures.as_array().unwrap()) {
         if !figure["low"].is_null() {
             let zero = [&figure["delta"], &figure["low"], &figure["high"]].iter().all(|value| **value == json!(0.0));
             assert!(zero && figure["better"] == 0.5, "{figure}");
-            told += 1;
+            compared += 1;
         }
     }
-    assert!(told > 100);
+    assert!(compared > 100);
     assert!(folder.compare(&["a.json", "a.json", "--samples", "20"]).out.contains("none differs"));
 }
 

@@ -207,7 +207,7 @@ fn detections_are_counted_by_score() {
     }
 }
 
-/// The images of a cell are told from pairs that are matched here; the matrix is hotcoco's own. Images without any error
+/// The images of a cell follow from pairs that are matched here; the matrix is hotcoco's own. Images without any error
 /// are not in the gallery, so the diagonal is left out.
 #[test]
 fn what_the_gallery_pairs_is_what_the_confusion_matrix_counts() {

@@ -437,6 +437,6 @@ fn a_full_standard_output_is_named() {
     let program = command.get_program().to_owned();
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let ended = std::process::Command::new(program).args(command.get_args()).stdout(full).output().unwrap();
-    let told = String::from_utf8(ended.stderr).unwrap();
-    assert!(ended.status.code() == Some(2) && told.contains("standard output"), "{told}");
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.code() == Some(2) && said.contains("standard output"), "{said}");
 }

@@ -119,6 +119,7 @@ fn convert_keeps_the_numbers_and_never_overwrites() {
     }
     weights(&["convert", from, &path("a.pth")]).fails_with(2, &["a.pth exists", "--force"]);
     assert_eq!(weights(&["convert", from, &path("a.pth"), "--half", "--force"]).code, 0);
+    weights(&["convert", &path("a.pth"), &path("./a.pth"), "--force"]).fails_with(2, &["a.pth", "which is read"]);
     let half = Checkpoint::open(path("a.pth")).unwrap();
     assert_eq!(half.tensor("a.weight").unwrap().dtype, Dtype::F16);
     assert_eq!(half.tensor("a.steps").unwrap().dtype, Dtype::I64, "whole numbers stay as they are");

@@ -66,14 +66,14 @@ impl ClassMap {
         let by_name: HashMap<String, CategoryId> = categories.iter().map(|c| (fold(&c.name), c.id)).collect();
         let ids: Vec<_> = classes.iter().map(|class| by_name.get(&fold(class.name)).copied()).collect();
         let used = |class: &Class| class.name != format!("unused {}", class.id);
-        let strangers: Vec<_> =
+        let unknown: Vec<_> =
             classes.iter().zip(&ids).filter(|(class, id)| id.is_none() && used(class)).map(|(c, _)| c.name).collect();
-        if !strangers.is_empty() && (!some || strangers.len() == classes.len()) {
+        if !unknown.is_empty() && (!some || unknown.len() == classes.len()) {
             return Err(Error::Classes {
                 data: data.into(),
                 categories: categories.len(),
                 classes: classes.len(),
-                missing: strangers.into_iter().map(String::from).collect(),
+                missing: unknown.into_iter().map(String::from).collect(),
             });
         }
         Ok(Self { categories: ids })
@@ -90,23 +90,28 @@ impl ClassMap {
 /// # Errors
 /// When a word names none; the nearest name is suggested.
 pub fn chosen(words: &[String], categories: &[Category]) -> Result<Vec<CategoryId>> {
-    let one = |word: &String| {
-        let word = word.trim();
-        let by_name = categories.iter().find(|category| category.name.eq_ignore_ascii_case(word));
-        let found = by_name.or_else(|| categories.iter().find(|category| category.id.to_string() == word));
-        found.map(|category| category.id).ok_or_else(|| {
-            let near = nearest(word, categories.iter().map(|c| c.name.as_str()));
-            Error::UnknownCategory { word: word.into(), near: near.map(String::from) }
-        })
-    };
     let mut ids = Vec::with_capacity(words.len());
     for word in words {
-        let id = one(word)?;
+        let id = categories[place(word, categories.iter().map(|c| (c.id.0, c.name.as_str())))?].id;
         if !ids.contains(&id) {
             ids.push(id);
         }
     }
     Ok(ids)
+}
+
+/// The place among `classes` (id and name of each) of the one that a word names: by name, in upper or lower case, or by
+/// id.
+///
+/// # Errors
+/// When it names none; the nearest name is suggested.
+pub fn place<'a>(word: &str, classes: impl Iterator<Item = (u64, &'a str)> + Clone) -> Result<usize> {
+    let word = word.trim();
+    let by_name = classes.clone().position(|(_, name)| name.eq_ignore_ascii_case(word));
+    by_name.or_else(|| classes.clone().position(|(id, _)| id.to_string() == word)).ok_or_else(|| {
+        let near = nearest(word, classes.map(|(_, name)| name));
+        Error::UnknownCategory { word: word.into(), near: near.map(String::from) }
+    })
 }
 
 /// Below this share of common letters two names have nothing to do with each other.

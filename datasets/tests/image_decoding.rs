@@ -85,7 +85,7 @@ fn claims_of_size_are_checked_first() {
 }
 
 #[test]
-fn strangers_are_called_by_their_name() {
+fn unsupported_formats_are_named() {
     for (bytes, word) in [
         (&b""[..], "empty"),
         (b"hello world\n", "text file"),

@@ -1,4 +1,4 @@
-//! Specs that a stranger wrote: whatever is in them, reading and building end in a model or an error, never in a panic
+//! Specs of unknown origin: whatever is in them, reading and building end in a model or an error, never in a panic
 //! or an allocation beyond the limits.
 
 #![allow(clippy::unwrap_used)]

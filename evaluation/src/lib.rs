@@ -5,6 +5,4 @@ mod error;
 pub mod metrics;
 pub mod report;
 
-pub use vovdet_datasets as data;
-
 pub use error::{Error, Result};

@@ -25,7 +25,7 @@ pub fn before_leaving(last: impl FnOnce() + Send + 'static) {
     *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(last));
 }
 
-/// Forgets what [`before_leaving`] was told.
+/// Forgets the function of [`before_leaving`].
 pub fn nothing_before_leaving() {
     LAST.lock().unwrap_or_else(PoisonError::into_inner).take();
 }

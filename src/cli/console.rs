@@ -178,7 +178,7 @@ const SOMETIMES: Duration = Duration::from_secs(30);
 /// Tenths that are done sooner after the start or the line before get none.
 const SOON: Duration = Duration::from_secs(10);
 
-/// When a log is told how far a run is.
+/// Decides when a log gets a line about how far a run is.
 struct Lines {
     len: Option<usize>,
     unit: &'static str,

@@ -4,17 +4,18 @@ use super::arguments::{cores, score};
 use super::console::Console;
 use super::detect::PictureOptions;
 use super::{Outcome, Run, sentence};
-use crate::pictures::{Folders, Found, LEAST_SCORE, Pictures, Wanted};
+use crate::pictures::{DrawnObject, Folders, LEAST_SCORE, Pictures, Wanted};
 use crate::results::coco::image_id;
 use crate::results::read::{self, ImageName, ImageResults, Saved};
 use crate::results::text::{Text, count_found, number};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use image::RgbImage;
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use vovdet_datasets::category;
+use vovdet_datasets::coco::CocoData;
 use vovdet_datasets::pipeline::{self, Turn};
 use vovdet_datasets::sources::{Source, Sources};
 use vovdet_files::OverwriteGuard;
@@ -58,37 +59,20 @@ pub struct Draw {
     pictures: PictureOptions,
 }
 
-/// The names in a COCO annotation file.
-#[derive(Default, Deserialize)]
-struct DataSet {
-    images: Vec<NamedImage>,
-    #[serde(default)]
-    categories: Vec<Category>,
-}
-
-#[derive(Deserialize)]
-struct NamedImage {
-    id: u64,
-    file_name: String,
-}
-
-#[derive(Deserialize)]
-struct Category {
-    id: u32,
-    name: String,
-}
-
 impl Run for Draw {
     fn run(&self, console: &Console) -> Result<Outcome> {
         let results = read::read(&self.results)?;
-        let data = self.annotations.as_deref().map(data_set).transpose()?.unwrap_or_default();
-        let names: BTreeMap<u32, String> = data.categories.iter().map(|c| (c.id, c.name.clone())).collect();
-        let files = ImageFiles::new(self, &data)?;
+        let data = self.annotations.as_deref().map(CocoData::read).transpose().context("--annotations")?;
+        let categories = data.as_ref().map(CocoData::categories).unwrap_or_default();
+        let names = categories.into_iter().filter_map(|c| Some((u32::try_from(c.id.0).ok()?, c.name)));
+        let names: BTreeMap<u32, String> = names.collect();
+        let files = ImageFiles::new(self, data.as_ref());
         if let Some(ImageResults { image: ImageName::Id(id), .. }) = results.first()
             && self.images.is_empty()
         {
             bail!("{} names its images by ids such as {id}: say with --images where they are", self.results.display());
         }
+        let hide = hidden(&self.pictures.hide, &names, &results)?;
         let mut guard = OverwriteGuard::new();
         [Some(&self.results), self.annotations.as_ref()].into_iter().flatten().for_each(|path| guard.reads(path));
         let (mut jobs, mut failed) = (Vec::new(), 0);
@@ -110,7 +94,7 @@ impl Run for Draw {
             crops: self.crops.clone(),
             style: self.pictures.style(ids.len() == 1 && names.len() <= 1),
             least: self.score,
-            hide: hidden(&self.pictures.hide, &names)?,
+            hide,
         };
         let folders = Folders::of(&self.images);
         let Some(pictures) = Pictures::start(wanted, folders, guard)? else { bail!("say with --save where to") };
@@ -181,7 +165,7 @@ impl Drawing {
         names: &BTreeMap<u32, String>,
     ) -> Result<(), String> {
         let size = picture.dimensions();
-        let found: Vec<Found> = objects.into_iter().filter_map(|object| object.found(size, names)).collect();
+        let found: Vec<DrawnObject> = objects.into_iter().filter_map(|object| object.found(size, names)).collect();
         let (count, summary) = count_found(found.iter().map(|found| (found.label.as_str(), found.score)), self.least);
         let place = self.pictures.place(source)?;
         self.pictures.add(source, place, picture, found)?;
@@ -193,18 +177,18 @@ impl Drawing {
     }
 }
 
-fn data_set(path: &Path) -> Result<DataSet> {
-    let shown = || format!("--annotations {}", path.display());
-    let text = std::fs::read_to_string(path).with_context(shown)?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not a COCO annotation file", shown()))
-}
-
-/// The category ids of the classes that `--hide` names.
-fn hidden(words: &[String], names: &BTreeMap<u32, String>) -> Result<Vec<u32>> {
+/// The category ids of the classes that `--hide` names: those of the annotations, or else of the results.
+fn hidden(words: &[String], names: &BTreeMap<u32, String>, results: &[ImageResults]) -> Result<Vec<u32>> {
+    let mut classes = names.clone();
+    let objects = results.iter().flat_map(|image| &image.objects);
+    for (id, label) in objects.filter_map(|object| Some((object.category_id(), object.label()?))) {
+        classes.entry(id).or_insert_with(|| label.to_owned());
+    }
+    let ids: Vec<u32> = classes.keys().copied().collect();
     let id = |word: &String| {
-        let word = word.trim();
-        let by_name = names.iter().find(|(_, name)| name.eq_ignore_ascii_case(word)).map(|(&id, _)| id);
-        by_name.or_else(|| word.parse().ok()).ok_or_else(|| {
+        let place = category::place(word, classes.iter().map(|(id, name)| (u64::from(*id), name.as_str())));
+        // COCO results without annotations know no names.
+        place.ok().map(|place| ids[place]).or_else(|| word.trim().parse().ok()).ok_or_else(|| {
             anyhow!("--hide: there is no class `{word}`: give its category id, or its name with --annotations")
         })
     };
@@ -219,13 +203,13 @@ struct ImageFiles<'a> {
 }
 
 impl<'a> ImageFiles<'a> {
-    fn new(args: &'a Draw, data: &DataSet) -> Result<Self> {
+    fn new(args: &'a Draw, data: Option<&CocoData>) -> Self {
         let folders = &args.images;
         let mut by_id = HashMap::new();
-        if args.annotations.is_some() {
-            for NamedImage { id, file_name } in &data.images {
-                let path = folders.iter().map(|folder| folder.join(file_name)).find(|path| path.is_file());
-                by_id.extend(path.map(|path| (id.to_string(), path)));
+        if let Some(data) = data {
+            for image in &data.coco.dataset.images {
+                let path = folders.iter().map(|folder| folder.join(&image.file_name)).find(|path| path.is_file());
+                by_id.extend(path.map(|path| (image.id.to_string(), path)));
             }
         } else {
             let sources = Sources::from_arguments(folders, args.recursive);
@@ -238,7 +222,7 @@ impl<'a> ImageFiles<'a> {
                 }
             }
         }
-        Ok(Self { folders, by_id })
+        Self { folders, by_id }
     }
 
     fn find(&self, image: &ImageName) -> Result<PathBuf> {

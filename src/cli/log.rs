@@ -48,10 +48,10 @@ impl Log {
             (false, 2) => "warn,vovdet=debug",
             _ => "info,vovdet=trace",
         };
-        let told = std::env::var(VARIABLE).ok().filter(|text| !text.trim().is_empty());
-        let filter = EnvFilter::try_new(told.as_deref().unwrap_or(usual)).context(VARIABLE)?;
+        let chosen = std::env::var(VARIABLE).ok().filter(|text| !text.trim().is_empty());
+        let filter = EnvFilter::try_new(chosen.as_deref().unwrap_or(usual)).context(VARIABLE)?;
         let said = FilterFn::new(|metadata: &Metadata| metadata.target() != SAID);
-        let lines = Line { detailed: verbose > 1 || told.is_some() };
+        let lines = Line { detailed: verbose > 1 || chosen.is_some() };
         let lines = tracing_subscriber::fmt::layer().event_format(lines).with_writer(|| Lines(Vec::new()));
         let json = match json {
             None => None,

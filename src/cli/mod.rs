@@ -25,6 +25,8 @@ mod man;
 mod names;
 pub mod official;
 mod outcome;
+pub mod overwrite;
+mod table;
 pub mod weights;
 
 use anyhow::Result;

@@ -91,7 +91,7 @@ pub fn run(args: &Classify, console: &Console) -> Result<Outcome> {
 }
 
 impl Guess<'_> {
-    /// For people; a class without a name is told by its number.
+    /// For people; a class without a name is named by its number.
     fn words(&self) -> String {
         let percent = 100.0 * self.probability;
         match self.label {

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use vovdet::cli::arguments::{self, Adjustments, DeviceChoice, EngineOptions, FitOptions, ModelOptions, cores};
 use vovdet::cli::console::Console;
 use vovdet::cli::official;
+use vovdet_datasets::category;
 use vovdet_detectors::spec::{Class, Dialect, NormKind};
 use vovdet_detectors::{LoadOptions, ModelSpec, Network, Precision};
 use vovdet_evaluation::metrics::provenance::{FileRef, ModelRun, sha256};
@@ -37,8 +38,8 @@ fn device(choice: DeviceChoice) -> Result<tch::Device> {
 }
 
 /// The dialect that `--dialect` names.
-pub fn dialect(told: arguments::Dialect) -> Dialect {
-    match told {
+pub fn dialect(chosen: arguments::Dialect) -> Dialect {
+    match chosen {
         arguments::Dialect::MaskrcnnBenchmark => Dialect::MaskrcnnBenchmark,
         arguments::Dialect::Detectron2 => Dialect::Detectron2,
         arguments::Dialect::Torchvision => Dialect::Torchvision,
@@ -48,16 +49,16 @@ pub fn dialect(told: arguments::Dialect) -> Dialect {
     }
 }
 
-fn norm(told: arguments::Norm) -> NormKind {
-    match told {
+fn norm(chosen: arguments::Norm) -> NormKind {
+    match chosen {
         arguments::Norm::Batch => NormKind::Batch,
         arguments::Norm::Frozen => NormKind::Frozen,
         arguments::Norm::Group => NormKind::Group,
     }
 }
 
-fn precision(told: arguments::Precision) -> Precision {
-    match told {
+fn precision(chosen: arguments::Precision) -> Precision {
+    match chosen {
         arguments::Precision::Auto => Precision::Auto,
         arguments::Precision::Fp32 => Precision::Fp32,
         arguments::Precision::Bf16 => Precision::Bf16,
@@ -139,7 +140,7 @@ pub fn load_options(options: &ModelOptions) -> Result<LoadOptions> {
     let FitOptions { norm, class_names, allow_missing, .. } = &options.fit;
     let EngineOptions { device, precision, plain, .. } = options.engine;
     Ok(LoadOptions {
-        dialect: told_dialect(options)?,
+        dialect: chosen_dialect(options)?,
         norm: norm.map(self::norm),
         allow: allow_missing.clone(),
         class_names: class_names.as_deref().map(arguments::class_names).transpose()?,
@@ -172,7 +173,7 @@ pub fn spec(options: &ModelOptions) -> Result<Option<ModelSpec>> {
     if options.weights.is_none() && models::find(model).is_some() {
         return Ok(None);
     }
-    Ok(Some(ModelSpec::named(model, told_dialect(options)?).map_err(with_hint)?))
+    Ok(Some(ModelSpec::named(model, chosen_dialect(options)?).map_err(with_hint)?))
 }
 
 /// The official weights that `--weights` names, or `--model` stands for.
@@ -181,18 +182,18 @@ fn official_of(options: &ModelOptions) -> Option<&'static Entry> {
         (Some(weights), _) => official::meant(weights),
         (None, Some(model)) if models::find(model).is_some() => None,
         (None, Some(model)) => match options.fit.dialect {
-            Some(told) => catalogue::default_of(model, Some(dialect(told).name())),
+            Some(chosen) => catalogue::default_of(model, Some(dialect(chosen).name())),
             None => catalogue::find(model),
         },
         (None, None) => None,
     }
 }
 
-/// The dialect as it is told, else that of the official weights.
-fn told_dialect(options: &ModelOptions) -> Result<Option<Dialect>> {
+/// The dialect of `--dialect`, else that of the official weights.
+fn chosen_dialect(options: &ModelOptions) -> Result<Option<Dialect>> {
     let official = || official_of(options)?.dialect.as_deref();
     match options.fit.dialect {
-        Some(told) => Ok(Some(dialect(told))),
+        Some(chosen) => Ok(Some(dialect(chosen))),
         None => official().map(|name| name.parse().map_err(anyhow::Error::msg)).transpose(),
     }
 }
@@ -213,7 +214,7 @@ pub fn checkpoint(options: &ModelOptions, console: &Console) -> Result<Checkpoin
         bail!("give the weights with --weights FILE, or a built-in model with --model ({names})");
     };
     let Some(bytes) = models::find(model) else {
-        // A misspelt name is the likelier mistake, so it is told first.
+        // A misspelt name is the likelier mistake, so it is reported first.
         spec(options)?;
         let published = official::of_model(model);
         if !published.is_empty() {
@@ -268,21 +269,14 @@ fn start_and_end(count: usize) -> Result<()> {
 /// # Errors
 /// When a word is neither; the nearest name is suggested.
 pub fn labels(flag: &str, words: &[String], classes: &[Class]) -> Result<Vec<usize>> {
+    let names = classes.iter().map(|class| (class.id.into(), class.name.as_str()));
     let label = |word: &String| {
-        let word = word.trim();
-        let by_name = classes.iter().position(|class| class.name.eq_ignore_ascii_case(word));
-        by_name.or_else(|| classes.iter().position(|class| class.id.to_string() == word)).ok_or_else(|| {
-            let near = vovdet_pretrained::naming::closest(word, classes.iter().map(|class| class.name.as_str()));
-            let hint = near.map_or_else(
-                || {
-                    format!(
-                        "it knows {}",
-                        classes.iter().take(8).map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ")
-                    )
-                },
-                |near| format!("did you mean `{near}`?"),
-            );
-            anyhow!("{flag}: the model has no class `{word}`: {hint}")
+        category::place(word, names.clone()).map_err(|error| {
+            let hint = match error {
+                vovdet_datasets::Error::UnknownCategory { near: Some(near), .. } => format!("did you mean `{near}`?"),
+                _ => format!("it knows {}", names.clone().take(8).map(|(_, name)| name).collect::<Vec<_>>().join(", ")),
+            };
+            anyhow!("{flag}: the model has no class `{}`: {hint}", word.trim())
         })
     };
     words.iter().map(label).collect()

@@ -42,7 +42,7 @@ pub struct Wanted {
 
 /// An object to be drawn.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct DrawnObject {
     /// `[x1, y1, x2, y2]` in pixels.
     pub bbox: [f32; 4],
     /// Confidence in 0..1.
@@ -77,7 +77,7 @@ pub struct Place {
 /// An image to be drawn on.
 struct Job {
     picture: RgbImage,
-    found: Vec<Found>,
+    found: Vec<DrawnObject>,
     style: Style,
     jpeg: bool,
     save: Option<PathBuf>,
@@ -139,9 +139,15 @@ impl Pictures {
     ///
     /// # Errors
     /// When a crop would be written over a file that is read.
-    pub fn add(&mut self, source: &Source, place: Place, picture: RgbImage, found: Vec<Found>) -> Result<(), String> {
+    pub fn add(
+        &mut self,
+        source: &Source,
+        place: Place,
+        picture: RgbImage,
+        found: Vec<DrawnObject>,
+    ) -> Result<(), String> {
         let Wanted { style, least, hide, .. } = &self.wanted;
-        let shown = |found: &Found| found.score >= *least && !hide.contains(&found.category_id);
+        let shown = |found: &DrawnObject| found.score >= *least && !hide.contains(&found.category_id);
         let found: Vec<_> = found.into_iter().filter(shown).collect();
         let jpeg = is_jpeg(source);
         let crops = place.crops.map(|stem| crop_paths(&stem, &found, jpeg)).unwrap_or_default();
@@ -175,9 +181,9 @@ impl Pictures {
 }
 
 /// `STEM_07_dog.png`: as many digits as the largest number of the image has, so that names sort as numbers do.
-fn crop_paths(stem: &Path, found: &[Found], jpeg: bool) -> Vec<PathBuf> {
+fn crop_paths(stem: &Path, found: &[DrawnObject], jpeg: bool) -> Vec<PathBuf> {
     let digits = found.len().saturating_sub(1).to_string().len();
-    let path = |(index, found): (usize, &Found)| {
+    let path = |(index, found): (usize, &DrawnObject)| {
         let mut path = stem.as_os_str().to_owned();
         path.push(format!("_{index:0digits$}_{}{}", plain(&found.label), extension(jpeg)));
         PathBuf::from(path)
@@ -266,7 +272,7 @@ mod tests {
 
     #[test]
     fn names_of_crops_sort_as_their_numbers_do() {
-        let found = Found { bbox: [0.0; 4], score: 1.0, label: "TV/Monitor".into(), category_id: 1, mask: None };
+        let found = DrawnObject { bbox: [0.0; 4], score: 1.0, label: "TV/Monitor".into(), category_id: 1, mask: None };
         let paths = crop_paths(Path::new("out/a"), &vec![found; 11], false);
         assert_eq!(paths[3], Path::new("out/a_03_TV_Monitor.png"));
         assert_eq!(paths[10], Path::new("out/a_10_TV_Monitor.png"));

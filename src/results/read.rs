@@ -1,6 +1,6 @@
 //! Results read again: the JSON lines of `vovdet detect`, or COCO's result list.
 
-use crate::pictures::Found;
+use crate::pictures::DrawnObject;
 use anyhow::{Context, Result, bail};
 use hotcoco::Rle;
 use hotcoco::mask::{fr_polys, rle_from_string};
@@ -115,9 +115,14 @@ impl Saved {
         self.category_id
     }
 
+    /// Name of its class, where the file has it.
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_deref()
+    }
+
     /// The object in an image of `size` (width, height). Its class is named by `names` where the file does not; its box is
     /// that of its mask where the file has none. `None` for an object without a place.
-    pub fn found(self, (w, h): (u32, u32), names: &BTreeMap<u32, String>) -> Option<Found> {
+    pub fn found(self, (w, h): (u32, u32), names: &BTreeMap<u32, String>) -> Option<DrawnObject> {
         let mask = self.segmentation.as_ref().and_then(|value| rle(value, w, h));
         let of_mask = |mask: &Rle| {
             let [x, y, w, h] = hotcoco::mask::to_bbox(mask).map(|v| v as f32);
@@ -126,7 +131,7 @@ impl Saved {
         let bbox = self.bbox.or_else(|| mask.as_ref().map(of_mask))?;
         let id = self.category_id;
         let label = self.label.or_else(|| names.get(&id).cloned()).unwrap_or_else(|| format!("class {id}"));
-        Some(Found { bbox, score: self.score, label, category_id: id, mask })
+        Some(DrawnObject { bbox, score: self.score, label, category_id: id, mask })
     }
 }
 

@@ -22,7 +22,7 @@ pub struct ResultFiles<'a> {
     all: usize,
     boxes: usize,
     masks: usize,
-    strangers: usize,
+    unknown: usize,
     /// What is odd about them, a sentence each.
     pub notes: Vec<String>,
 }
@@ -75,7 +75,7 @@ impl<'a> ResultFiles<'a> {
             all: 0,
             boxes: 0,
             masks: 0,
-            strangers: 0,
+            unknown: 0,
             notes: Vec::new(),
         }
     }
@@ -103,13 +103,13 @@ impl<'a> ResultFiles<'a> {
             }
         };
         reader.rewind().map_err(Error::io(path))?;
-        let strangers = self.strangers;
+        let unknown = self.unknown;
         match lines {
             true => self.index_lines(path, &mut reader, file, images)?,
             false => self.index_list(path, &mut reader, file, images)?,
         }
-        if self.strangers > strangers {
-            self.notes.push(self.data.strangers(path, self.strangers - strangers));
+        if self.unknown > unknown {
+            self.notes.push(self.data.unknown_categories(path, self.unknown - unknown));
         }
         reader.rewind().map_err(Error::io(path))?;
         self.files.push(Opened { path: path.into(), reader, at: 0, lines });
@@ -163,7 +163,7 @@ impl<'a> ResultFiles<'a> {
         self.all += 1;
         self.boxes += usize::from(sketch.bbox.is_some());
         self.masks += usize::from(sketch.segmentation.is_some());
-        self.strangers += usize::from(self.data.category(&sketch.category_id).is_none());
+        self.unknown += usize::from(self.data.category(&sketch.category_id).is_none());
     }
 
     /// Whether every result of the files has a mask of its own.

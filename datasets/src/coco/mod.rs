@@ -2,7 +2,7 @@
 //!
 //! Annotation files that keep to the format are streamed by hotcoco's reader. What it refuses gets a second, patient
 //! reading, as does what it would print lines of its own about: ids written as text, empty boxes, flags that are null,
-//! ids that come twice. Each kind of repair is told.
+//! ids that come twice. Each kind of repair is reported.
 
 mod by_image;
 mod ids;

@@ -151,9 +151,10 @@ impl CocoData {
             annotations.extend(annotation.filter(|_| min_score.is_none_or(|least| score >= least)));
         }
         if unknown_categories > 0 {
-            notes.push(self.strangers(&path, unknown_categories));
+            notes.push(self.unknown_categories(&path, unknown_categories));
         }
         notes.extend(self.strange_masks(&path, &annotations));
+        notes.iter().for_each(|note| tracing::info!("{note}"));
         let coco = self.coco.load_res_anns(annotations).map_err(|e| Error::content(&path, e))?;
         Ok(Results { coco: Arc::new(coco), masks: count > 0 && masks == count, notes })
     }
@@ -175,7 +176,7 @@ impl CocoData {
     }
 
     /// As in pycocotools results of other categories take part in nothing; there nobody says so.
-    pub(super) fn strangers(&self, path: &Path, count: usize) -> String {
+    pub(super) fn unknown_categories(&self, path: &Path, count: usize) -> String {
         let (shown, data) = (path.display(), self.path.display());
         format!("{shown}: {count} results are of categories that {data} does not have; they count for nothing")
     }

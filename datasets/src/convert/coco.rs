@@ -100,13 +100,13 @@ fn add_file(
         images.insert(image.id, data.images.len());
         data.images.push(Image { name, file, size, split: split.clone(), objects: Vec::new() });
     }
-    let (mut strangers, mut boxless) = (0, 0);
+    let (mut elsewhere, mut boxless) = (0, 0);
     for annotation in dataset.annotations {
         own.keypoints += usize::from(annotation.keypoints.is_some());
         own.attributes += usize::from(annotation.extra.iter().any(|(key, _)| !FLAGS.contains(&key.as_str())));
         let place = images.get(&annotation.image_id).zip(class_of.get(&annotation.category_id));
         let Some((image, class)) = place else {
-            strangers += 1;
+            elsewhere += 1;
             continue;
         };
         match object(annotation, *class) {
@@ -115,9 +115,9 @@ fn add_file(
         }
     }
     let shown = path.display();
-    if strangers > 0 {
+    if elsewhere > 0 {
         let what = "annotations are of images or categories that are not listed; they are left out";
-        data.notes.push(format!("{shown}: {strangers} {what}"));
+        data.notes.push(format!("{shown}: {elsewhere} {what}"));
     }
     if boxless > 0 {
         data.notes.push(format!("{shown}: {boxless} annotations have neither box nor polygon; they are left out"));

@@ -1,7 +1,7 @@
 //! One form of data set into another: COCO, VOC and YOLO text.
 //!
 //! A data set is read into [`DataSet`], what the three forms have between them, and written from it. What a form cannot
-//! carry is counted and told, a sentence each. By hand and not through hotcoco's converters, which write file by file
+//! carry is counted and reported, a sentence each. By hand and not through hotcoco's converters, which write file by file
 //! into the folder at hand and tell nothing of what is lost.
 
 mod coco;

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Reads a data set; what is wrong with its labels is told with the first file and line of each kind.
+/// Reads a data set; what is wrong with its labels is reported with the first file and line of each kind.
 pub fn read(path: &Path) -> Result<DataSet> {
     let YoloData { config, images, notes } = YoloData::read(path)?;
     let mut data = DataSet { notes, ..DataSet::default() };

@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Examples of a problem that are told.
+/// Examples of a problem that are shown.
 const EXAMPLES: usize = 5;
 
 /// Areas in pixels below which COCO calls an object small, and below which it calls it medium.

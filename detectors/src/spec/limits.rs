@@ -1,4 +1,4 @@
-//! What the numbers of a spec may be. A spec comes from files of strangers, so every number is checked before anything
+//! What the numbers of a spec may be. A spec comes from files of unknown origin, so every number is checked before anything
 //! is built from it; the limits are far beyond any network that exists.
 
 use super::{BackboneSpec, BlockSpec, ExtraSpec, MaskRcnnSpec, ModelSpec, OneStageSpec, Task};

@@ -4,7 +4,6 @@
 //! The first line says what the run is; the others are `{"image_id", "results", "times_ms"}`. A line is written at once
 //! and whole, so at most the last one is torn after a crash; it is cut off when the run goes on.
 
-use crate::data::coco::ListWriter;
 use crate::{Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -12,6 +11,7 @@ use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
+use vovdet_datasets::coco::ListWriter;
 
 /// Version of the format, in its first line.
 const VERSION: u64 = 1;

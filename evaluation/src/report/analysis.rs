@@ -89,7 +89,7 @@ impl<'a> Analysis<'a> {
         Ok(self.eval.params.iou_thrs.iter().enumerate().map(at).collect())
     }
 
-    /// Whether scores mean what they say; a sentence where that cannot be told.
+    /// Whether scores mean what they say; a sentence where that cannot be decided.
     pub fn calibration(&self) -> Result<Calibration, String> {
         if !self.scores_are_probabilities() {
             return Err("The scores are not all between 0 and 1, so they say nothing of how sure they are.".into());

@@ -6,10 +6,10 @@ use super::pictures::{self, File, Gallery, Wanted, extent};
 use super::thresholds::thresholds;
 use super::{confusion, errors, facts, gallery};
 use crate::Result;
-use crate::data::coco::CocoData;
 use crate::metrics::coco::{Evaluation, FIGURES, Kind, Protocol, Report};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
+use vovdet_datasets::coco::CocoData;
 
 const COLUMNS: [Column; 6] = [
     Column { name: "AP", part: true },

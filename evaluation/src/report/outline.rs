@@ -1,8 +1,8 @@
 //! Outlines of masks as SVG paths.
 
-use crate::data::mask::{Patch, outlines};
 use hotcoco::{Annotation, COCO};
 use std::fmt::Write;
+use vovdet_datasets::mask::{Patch, outlines};
 
 /// Most pixels of a mask's rectangle that is outlined: a mask may claim any size.
 const MOST_PIXELS: usize = 1 << 26;

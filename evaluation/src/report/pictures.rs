@@ -1,7 +1,6 @@
 //! The images of the galleries, made small enough to lie inside the page.
 
 use super::data::Picture;
-use crate::data::image::{ImageError, read_stored};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use image::codecs::jpeg::JpegEncoder;
@@ -9,6 +8,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, imageops::FilterType};
 use rayon::prelude::*;
 use std::path::{Component, Path, PathBuf};
+use vovdet_datasets::image::{ImageError, read_stored};
 
 /// Longest side in pixels.
 const SIDE: u32 = 640;

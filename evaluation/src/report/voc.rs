@@ -10,12 +10,12 @@ use super::pictures::{self, File, Gallery, Wanted, extent};
 use super::thresholds::thresholds;
 use super::{confusion, errors, gallery};
 use crate::Result;
-use crate::data::voc::{VocData, VocImage};
 use crate::metrics::coco::{Evaluation, Kind, images_to_look_at};
 use crate::metrics::voc::{Class, ClassReport, Detections, Report, Scores};
 use hotcoco::{Annotation, COCO, Category, Dataset, Image};
 use std::collections::HashMap;
 use std::path::Path;
+use vovdet_datasets::voc::{VocData, VocImage};
 
 /// VOC knows no limit of detections; nobody has this many of a class in an image.
 const MAX_DETS: [usize; 3] = [1, 10, 10_000];

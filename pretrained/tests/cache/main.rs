@@ -97,7 +97,7 @@ impl Bench {
         files
     }
 
-    /// Asserts that `entry` cannot be had, for a reason told in one sentence with all of `words`, and that the cache
+    /// Asserts that `entry` cannot be had, for a reason given in one sentence with all of `words`, and that the cache
     /// is as before.
     #[track_caller]
     fn fails(&self, entry: &Entry, words: &[&str]) -> Error {

@@ -1,4 +1,4 @@
-//! A web server on the loopback that misbehaves as it is told to.
+//! A web server on the loopback that misbehaves as a test asks.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -3,6 +3,7 @@
 use crate::cli::Outcome;
 use crate::cli::console::Console;
 use crate::cli::names::in_table;
+use crate::cli::table::Columns;
 use anyhow::Result;
 use clap::Args;
 use std::fmt::Write;
@@ -103,9 +104,13 @@ fn text(data: &Inspection) -> String {
         }
         let used = data.classes.iter().filter(|(_, class)| class.objects > 0).count();
         line("classes", format!("{}, {used} of them with objects", data.classes.len()));
-        let width = data.classes.iter().map(|(name, _)| in_table(name).chars().count()).max().unwrap_or(0);
+        let mut table = Columns::new([0, 2]);
         for (name, class) in data.classes.iter().filter(|(_, class)| class.objects > 0) {
-            let _ = writeln!(text, "    {:<width$}  {:>7} in {} images", in_table(name), class.objects, class.images);
+            let (objects, images) = (class.objects.to_string(), format!("in {} images", class.images));
+            table.row([format!("    {}", in_table(name)), objects, images]);
+        }
+        if used > 0 {
+            let _ = writeln!(text, "{}", table.text());
         }
     }
     let _ = write!(text, "  {:<14}", "problems");

@@ -10,11 +10,9 @@ mod words;
 
 use super::Run;
 use super::arguments::{Adjustments, any_score};
-use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use vovdet_evaluation::metrics::selection::{Selection, Shard};
-use vovdet_files::{Overwrite, OverwriteGuard};
 
 pub use words::words;
 
@@ -116,17 +114,4 @@ pub struct RunOptions {
     /// The model's numbers.
     #[command(flatten)]
     pub adjustments: Adjustments,
-}
-
-/// Refuses to write where something is read from, whatever way the two paths are spelt.
-///
-/// # Errors
-/// When `place` is one of `inputs`.
-pub fn refuse_to_replace<'a>(flag: &str, place: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
-    let mut guard = OverwriteGuard::new();
-    inputs.into_iter().for_each(|input| guard.reads(input));
-    if let Err(Overwrite::Input { input, output }) = guard.writes(place) {
-        bail!("{flag} {} would replace {}, which is read", output.display(), input.display());
-    }
-    Ok(())
 }

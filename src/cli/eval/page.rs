@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use vovdet_evaluation::report::data::Page;
 use vovdet_evaluation::report::{self, Gallery};
 
-/// Problems with images that are told one by one.
+/// Problems with images that are listed one by one.
 const TOLD: usize = 3;
 
 #[derive(Debug, Args)]
@@ -46,7 +46,7 @@ impl PageOptions {
     }
 
     /// Writes the page that `make` makes, if one is wanted. `beside` is where the image files are if nobody says it. The
-    /// figures are told before, so what goes wrong here is not all that was asked for.
+    /// figures are printed before, so what goes wrong here is not all that was asked for.
     pub fn write(
         &self,
         console: &Console,

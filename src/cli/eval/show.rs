@@ -1,6 +1,7 @@
 //! Tables for people.
 
 use crate::cli::names::in_table;
+use crate::cli::table::Columns;
 use std::fmt::Write;
 use vovdet_evaluation::metrics::coco::{Counts, FIGURES, Figures, Kind, Report};
 use vovdet_evaluation::metrics::voc;
@@ -60,20 +61,18 @@ pub fn coco(report: &Report, per_class: bool) -> String {
 }
 
 fn classes(report: &Report, columns: &[(Kind, Figures)]) -> String {
-    let width = report.per_class.iter().map(|(name, _)| in_table(name).chars().count()).max().unwrap_or(0).max(5);
-    let mut text = format!("{:<width$}  objects  detections", "class");
-    for (kind, _) in columns {
-        let _ = write!(text, "  {kind:>6} AP    AP50    AP75");
-    }
+    let mut table = Columns::new([0]);
+    let kinds = columns.iter().flat_map(|(kind, _)| [format!("{kind} AP"), "AP50".into(), "AP75".into()]);
+    table.row(["class", "objects", "detections"].map(String::from).into_iter().chain(kinds));
     for (name, class) in report.per_class.iter() {
-        let _ = write!(text, "\n{:<width$}  {:>7}  {:>10}", in_table(name), class.objects, class.detections);
-        for (kind, _) in columns {
+        let counts = [in_table(name).into_owned(), class.objects.to_string(), class.detections.to_string()];
+        let figures = columns.iter().flat_map(|(kind, _)| {
             let figures = class.figures(*kind).unwrap_or([-1.0; 12]);
-            let [ap, ap50, ap75] = [figures[0], figures[1], figures[2]].map(figure);
-            let _ = write!(text, "  {ap:>9}  {ap50:>6}  {ap75:>6}");
-        }
+            [figures[0], figures[1], figures[2]].map(figure)
+        });
+        table.row(counts.into_iter().chain(figures));
     }
-    text
+    table.text()
 }
 
 /// The figures of a VOC report, a line per class.
@@ -82,22 +81,17 @@ pub fn voc(report: &voc::Report) -> String {
     let hard = if difficult > 0 { format!(" and {difficult} difficult") } else { String::new() };
     let (images, objects) = (number(images, "image"), number(objects, "object"));
     let mut text = format!("{images}, {objects}{hard}, {}\n\n", number(detections, "detection"));
-    let width = report.per_class.iter().map(|(name, _)| in_table(name).chars().count()).max().unwrap_or(0).max(5);
-    let iou = report.protocol.iou_threshold;
-    let _ =
-        writeln!(text, "IoU > {iou:<w$}  objects  detections  recall  AP 2007  AP area", w = width.saturating_sub(6));
+    let mut table = Columns::new([0]);
+    let iou = format!("IoU > {}", report.protocol.iou_threshold);
+    table.row([iou.as_str(), "objects", "detections", "recall", "AP 2007", "AP area"]);
     let show = |value: Option<f64>| figure(value.unwrap_or(-1.0));
     for (name, class) in report.per_class.iter() {
-        let (recall, eleven, area) = (show(class.recall), show(class.ap_2007), show(class.ap_area));
-        let _ = writeln!(
-            text,
-            "{:<width$}  {:>7}  {:>10}  {recall:>6}  {eleven:>7}  {area:>7}",
-            in_table(name),
-            class.objects,
-            class.detections
-        );
+        let [recall, eleven, area] = [class.recall, class.ap_2007, class.ap_area].map(show);
+        let (objects, detections) = (class.objects.to_string(), class.detections.to_string());
+        table.row([in_table(name).into_owned(), objects, detections, recall, eleven, area]);
     }
-    let (eleven, area) = (show(report.map_2007), show(report.map_area));
-    let _ = write!(text, "{:<width$}  {:>7}  {:>10}  {:>6}  {eleven:>7}  {area:>7}", "mean", "", "", "");
+    let none = String::new;
+    table.row(["mean".into(), none(), none(), none(), show(report.map_2007), show(report.map_area)]);
+    text += &table.text();
     text
 }

@@ -2,6 +2,7 @@
 
 use super::size;
 use crate::cli::console::Console;
+use crate::cli::table::Columns;
 use crate::cli::{Outcome, Run};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -209,7 +210,8 @@ fn marked(line: &Line) -> String {
     if marks.is_empty() { entry.name.clone() } else { format!("{} {marks}", entry.name) }
 }
 
-/// Name, kind and figures, in rows that a terminal of [`COLUMNS`] shows whole.
+/// Name, kind and figures, in rows that a terminal of [`COLUMNS`] shows whole. By hand: a long name moves the rest of its
+/// own row and no other one.
 fn table(lines: &[Line]) -> String {
     let rows: Vec<[String; 3]> = std::iter::once(["name (* default, + cached)", "kind", "published"].map(String::from))
         .chain(lines.iter().map(|line| {
@@ -248,12 +250,8 @@ fn wide_table(lines: &[Line]) -> String {
             [marked(line), line.kind().name().into(), "built in".into(), size(*bytes), String::new(), String::new()]
         }
     };
-    let rows: Vec<[String; 6]> = std::iter::once(header).chain(lines.iter().map(row)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..6).map(width).collect();
-    let text = rows.iter().map(|row| {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
-        cells.join("  ").trim_end().to_owned()
-    });
-    text.collect::<Vec<_>>().join("\n")
+    let mut table = Columns::new(0..6);
+    table.row(header);
+    lines.iter().for_each(|line| table.row(row(line)));
+    table.text()
 }

@@ -91,7 +91,7 @@ pub fn run(args: &Detect, console: &Console) -> Result<Outcome> {
     outputs.finish(&console)
 }
 
-/// A classifier is told before its weights are fetched.
+/// A classifier is refused before its weights are fetched.
 fn refuse_classifier(spec: Option<&ModelSpec>) -> Result<()> {
     match spec {
         Some(ModelSpec { task: Task::Classify { .. }, name, .. }) => {

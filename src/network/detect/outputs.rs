@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use vovdet::cli::console::Console;
 use vovdet::cli::detect::Detect;
 use vovdet::cli::{Outcome, sentence};
-use vovdet::pictures::{Found, LEAST_SCORE, Pictures};
+use vovdet::pictures::{DrawnObject, LEAST_SCORE, Pictures};
 use vovdet::results::text::{Text, count, number};
 use vovdet::results::{Form, Results, csv};
 use vovdet_datasets::lines::{Failure, Line};
@@ -147,7 +147,7 @@ impl Outputs {
             results.add(index, &line.image, &json)?;
         }
         if let (Some(pictures), Ok(Some(_)), Some(picture)) = (&mut files.pictures, &place, picture) {
-            let found = line.detections.into_iter().zip(detections).map(|(object, detection)| Found {
+            let found = line.detections.into_iter().zip(detections).map(|(object, detection)| DrawnObject {
                 bbox: object.bbox,
                 score: object.score,
                 label: object.label,

@@ -9,6 +9,7 @@ use std::io;
 use std::path::Path;
 use vovdet::cli::Outcome;
 use vovdet::cli::console::Console;
+use vovdet::cli::overwrite::refuse_to_replace;
 use vovdet::cli::weights::convert::{Container, Convert, Float};
 use vovdet::cli::weights::size;
 use vovdet_detectors::SPEC_KEY;
@@ -30,6 +31,9 @@ pub fn run(args: &Convert, console: &Console) -> Result<Outcome> {
         bail!("{out} exists: choose another name, or replace it with --force");
     }
     let options = args.fit.options();
+    let inputs =
+        [options.weights.as_deref(), options.model.as_deref().map(Path::new), options.fit.class_names.as_deref()];
+    refuse_to_replace("the output", &args.out, inputs.into_iter().flatten())?;
     let checkpoint = model::checkpoint(&options, console)?;
     let mut metadata = checkpoint.metadata().clone();
     if args.fit.model.is_some() {

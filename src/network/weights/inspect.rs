@@ -213,9 +213,9 @@ impl<'a> Summary<'a> {
 /// A command that uses the checkpoint, if a model is known for it.
 fn usage(checkpoint: &Checkpoint, fits: &[String]) -> Option<String> {
     let source = checkpoint.source();
-    let told = checkpoint.metadata().get(SPEC_KEY).and_then(|text| ModelSpec::from_json(text, source).ok());
+    let stated = checkpoint.metadata().get(SPEC_KEY).and_then(|text| ModelSpec::from_json(text, source).ok());
     let named = || fits.iter().find_map(|name| Some((ModelSpec::named(name, None).ok()?, name)));
-    let (task, model) = match told {
+    let (task, model) = match stated {
         Some(spec) => (spec.task, None),
         None => {
             let (spec, name) = named()?;

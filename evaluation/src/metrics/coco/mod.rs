@@ -11,8 +11,6 @@ pub use replay::CocoReplay;
 pub use report::{ClassReport, Protocol, Report, Scores, evaluate};
 pub use scorer::Scorer;
 
-use crate::data::category::CategoryId;
-use crate::data::coco::{CocoData, Results};
 use crate::metrics::replay::Replay;
 use crate::{Error, Result};
 use hotcoco::params::IouType;
@@ -21,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
+use vovdet_datasets::category::CategoryId;
+use vovdet_datasets::coco::{CocoData, Results};
 
 /// What computes the figures.
 pub const METRICS: &str = "hotcoco 1.3.1";

@@ -2,11 +2,11 @@
 
 use super::figures::{Axes, Place, pairwise_sum};
 use super::{Evaluation, FIGURES};
-use crate::data::category::CategoryId;
 use crate::metrics::replay::{Event, LANES, Lanes, Replay};
 use crate::{Error, Result};
 use hotcoco::{COCOeval, EvalImg};
 use std::collections::HashMap;
+use vovdet_datasets::category::CategoryId;
 
 /// Added to the number of answers, as in pycocotools.
 const SPACING: f64 = f64::EPSILON;

@@ -2,13 +2,13 @@
 
 use super::{Counts, Evaluation, FIGURES, Figures, Kind, Options};
 use crate::Result;
-use crate::data::category::CategoryId;
-use crate::data::coco::{CocoData, Results};
 use crate::metrics::named::Named;
 use crate::metrics::provenance::Provenance;
 use crate::metrics::selection::Selection;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::HashMap;
+use vovdet_datasets::category::CategoryId;
+use vovdet_datasets::coco::{CocoData, Results};
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

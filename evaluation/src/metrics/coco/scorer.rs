@@ -2,12 +2,12 @@
 //! bytes stay in memory.
 
 use super::{Counts, Evaluation, Kind, Options};
-use crate::data::category::CategoryId;
-use crate::data::coco::{CocoData, Results, line_records};
 use crate::{Error, Result};
 use hotcoco::{Annotation, EvalMode, Image, Params, StreamingEval};
 use std::collections::HashMap;
 use std::sync::Arc;
+use vovdet_datasets::category::CategoryId;
+use vovdet_datasets::coco::{CocoData, Results, line_records};
 
 /// Images that are matched together.
 const GROUP: usize = 64;

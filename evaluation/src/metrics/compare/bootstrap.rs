@@ -36,29 +36,29 @@ pub struct Interval {
     pub high: f64,
     /// The part of the replicates in which B is better; of those in which both are equal a half.
     pub better: f64,
-    /// Replicates in which both figures can be told.
+    /// Replicates in which both figures are defined.
     pub samples: usize,
 }
 
-/// The differences B - A of all figures over the replicates; none for a figure that no replicate can tell. `done` is told
+/// The differences B - A of all figures over the replicates; none for a figure that no replicate defines. `done` is called
 /// of each pass of [`LANES`] replicates.
 pub fn paired<R: Replay>(a: &R, b: &R, bootstrap: &Bootstrap, done: impl Fn() + Sync) -> Vec<Option<Interval>> {
-    struct Room<S> {
+    struct Workspace<S> {
         weights: Vec<Lanes>,
         a: S,
         b: S,
         found: Vec<Lanes>,
     }
     let images = a.images();
-    let pass = |room: &mut Room<R::Scratch>, first: usize| {
-        let Room { weights, found, .. } = room;
+    let pass = |workspace: &mut Workspace<R::Scratch>, first: usize| {
+        let Workspace { weights, found, .. } = workspace;
         weights.fill([0.0; LANES]);
         for (lane, replicate) in (first..).take(LANES).enumerate() {
             draw(bootstrap.seed, replicate, images, |image| weights[image][lane] += 1.0);
         }
         let mut deltas = vec![[f64::NAN; LANES]; b.figures()];
-        a.replay(weights, &mut room.a, found);
-        b.replay(weights, &mut room.b, &mut deltas);
+        a.replay(weights, &mut workspace.a, found);
+        b.replay(weights, &mut workspace.b, &mut deltas);
         for (delta, a) in deltas.iter_mut().zip(found.iter()) {
             for (delta, a) in delta.iter_mut().zip(a) {
                 let exact = *delta - a;
@@ -68,14 +68,14 @@ pub fn paired<R: Replay>(a: &R, b: &R, bootstrap: &Bootstrap, done: impl Fn() + 
         done();
         deltas
     };
-    let room = || Room {
+    let workspace = || Workspace {
         weights: vec![[0.0; LANES]; images],
         a: a.scratch(),
         b: b.scratch(),
         found: vec![[f64::NAN; LANES]; a.figures()],
     };
     let firsts: Vec<usize> = (0..bootstrap.samples).step_by(LANES).collect();
-    let passes: Vec<Vec<Lanes>> = firsts.into_par_iter().map_init(room, pass).collect();
+    let passes: Vec<Vec<Lanes>> = firsts.into_par_iter().map_init(workspace, pass).collect();
     let figure = |slot: usize| {
         let deltas = passes.iter().flat_map(|pass| pass[slot]).take(bootstrap.samples);
         interval(deltas.filter(|delta| !delta.is_nan()).collect(), bootstrap.confidence)

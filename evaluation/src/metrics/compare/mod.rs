@@ -15,7 +15,7 @@ pub const FEWEST_IMAGES: usize = 10;
 /// Fewer draws mark nothing.
 pub const FEWEST_DRAWS: usize = 100;
 
-/// One figure of two results. What cannot be told is null.
+/// One figure of two results. What is undefined is null.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Delta {
     /// Its name.
@@ -110,7 +110,7 @@ impl Section {
         self
     }
 
-    /// All figures in the order of [`crate::metrics::replay::Replay`]: of A, and of B; NaN for what cannot be told.
+    /// All figures in the order of [`crate::metrics::replay::Replay`]: of A, and of B; NaN for what is undefined.
     pub fn values(&self) -> Vec<(f64, f64)> {
         let classes = self.per_class.iter().flat_map(|(_, class)| &class.figures);
         let value = |delta: &Delta| (delta.a.unwrap_or(f64::NAN), delta.b.unwrap_or(f64::NAN));
@@ -122,13 +122,13 @@ impl Section {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use crate::data::coco::{CocoData, RawResults};
-    use crate::data::voc::VocData;
     use crate::metrics::coco::{CocoReplay, Evaluation, Kind, Options};
     use crate::metrics::replay::Replay;
     use crate::metrics::selection::Selection;
     use crate::metrics::voc::{Protocol, VocReplay, read_detections};
     use std::path::{Path, PathBuf};
+    use vovdet_datasets::coco::{CocoData, RawResults};
+    use vovdet_datasets::voc::VocData;
 
     fn fixtures(name: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/eval").join(name)

@@ -1,14 +1,14 @@
 //! Saved detections for VOC: a folder of comp4 files (one per class), of text files (one per image), or COCO results.
 
 use super::Detection;
-use crate::data::coco::{ListWriter, RawResults};
-use crate::data::voc::VocData;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use vovdet_datasets::coco::{ListWriter, RawResults};
+use vovdet_datasets::voc::VocData;
 
 /// Detections by class, in the order of [`VocData::classes`].
 #[derive(Debug, Clone, PartialEq)]
@@ -36,10 +36,10 @@ impl Detections {
         #[derive(Deserialize)]
         struct Line {
             image_id: String,
-            results: Vec<Found>,
+            results: Vec<KeptResult>,
         }
         #[derive(Deserialize)]
-        struct Found {
+        struct KeptResult {
             category_id: usize,
             bbox: [f64; 4],
             score: f64,
@@ -50,7 +50,7 @@ impl Detections {
         let image =
             image.ok_or_else(|| Error::KeptLine(format!("is of image {image_id}, which the split does not have")))?;
         self.seen.get_or_insert_default().insert(image);
-        for Found { category_id, bbox, score } in results {
+        for KeptResult { category_id, bbox, score } in results {
             let list = category_id.checked_sub(1).and_then(|class| self.by_class.get_mut(class));
             let list = list.ok_or_else(|| {
                 Error::KeptLine(format!("is of class {category_id}, which the data set does not have"))
@@ -94,6 +94,7 @@ pub fn read_detections(
         false => coco(path, data, class_names)?,
     };
     read.leave_out_below(min_score);
+    read.notes.iter().for_each(|note| tracing::info!("{note}"));
     Ok(read)
 }
 
@@ -139,13 +140,13 @@ fn folder(path: &Path, data: &VocData) -> Result<Detections> {
             ),
         ));
     }
-    let mut strangers = BTreeMap::new();
+    let mut unknown = BTreeMap::new();
     for file in &files {
         if let Some(image) = images.get(stem(file).as_str()) {
-            image_text(file, *image, data, &mut read, &mut strangers)?;
+            image_text(file, *image, data, &mut read, &mut unknown)?;
         }
     }
-    for (name, count) in strangers {
+    for (name, count) in unknown {
         let shown = path.display();
         read.notes
             .push(format!("{shown}: the data set has no class {name}; {count} detections of it count for nothing"));
@@ -173,7 +174,7 @@ fn class_of(stem: &str, data: &VocData) -> Option<usize> {
 
 /// `image score xmin ymin xmax ymax` per line, pixels counted from 1.
 fn comp4(path: &Path, class: usize, images: &HashMap<&str, usize>, read: &mut Detections) -> Result<()> {
-    let text = crate::data::text::read(path)?;
+    let text = vovdet_datasets::text::read(path)?;
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let refused = |what: String| Error::content(path, format!("line {} {what}", index + 1));
         let other = || refused(format!("is not `image score xmin ymin xmax ymax`: {line}"));
@@ -192,9 +193,9 @@ fn image_text(
     image: usize,
     data: &VocData,
     read: &mut Detections,
-    strangers: &mut BTreeMap<String, usize>,
+    unknown: &mut BTreeMap<String, usize>,
 ) -> Result<()> {
-    let text = crate::data::text::read(path)?;
+    let text = vovdet_datasets::text::read(path)?;
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let other =
             || Error::content(path, format!("line {} is not `class score x y width height`: {line}", index + 1));
@@ -202,7 +203,7 @@ fn image_text(
         match data.classes.iter().position(|class| class == name) {
             Some(class) => read.by_class[class].push(Detection { image, score, bbox: [x, y, x + w, y + h] }),
             // The data set has no object of it, so it has no average precision.
-            None => *strangers.entry(name.to_owned()).or_default() += 1,
+            None => *unknown.entry(name.to_owned()).or_default() += 1,
         }
     }
     Ok(())
@@ -229,7 +230,7 @@ fn coco(path: &Path, data: &VocData, class_names: Option<&[String]>) -> Result<D
         }
     };
     let mut read = Detections::none(data);
-    let mut strangers = 0;
+    let mut unknown = 0;
     for (index, (image, category, bbox, score)) in raw.boxes().enumerate() {
         let refused = |what: String| Error::content(path, format!("result {} {what}", index + 1));
         let by_number = || image.parse().ok().and_then(|number: u64| numbers.get(&number).copied());
@@ -242,12 +243,12 @@ fn coco(path: &Path, data: &VocData, class_names: Option<&[String]>) -> Result<D
         let name = category.parse().ok().and_then(|id: usize| names.get(id.checked_sub(1)?)).unwrap_or(&category);
         match data.classes.iter().position(|class| class == name) {
             Some(class) => read.by_class[class].push(Detection { image: image_index, score, bbox: to_voc(bbox) }),
-            None => strangers += 1,
+            None => unknown += 1,
         }
     }
-    if strangers > 0 {
+    if unknown > 0 {
         read.notes
-            .push(format!("{}: {strangers} results are of classes that the data set does not have", path.display()));
+            .push(format!("{}: {unknown} results are of classes that the data set does not have", path.display()));
     }
     Ok(read)
 }
@@ -293,7 +294,7 @@ pub fn write_comp4(folder: &Path, data: &VocData, detections: &Detections) -> Re
 /// When it cannot.
 pub fn write_results(path: &Path, data: &VocData, detections: &Detections) -> Result<()> {
     #[derive(Serialize)]
-    struct Found<'a> {
+    struct CocoResult<'a> {
         image_id: &'a str,
         category_id: usize,
         bbox: [f64; 4],
@@ -308,7 +309,7 @@ pub fn write_results(path: &Path, data: &VocData, detections: &Detections) -> Re
         let mut writer = ListWriter::new(file)?;
         for (category_id, Detection { image, score, bbox }) in all {
             let image_id = &data.images[*image].id;
-            writer.add(&serde_json::to_string(&Found {
+            writer.add(&serde_json::to_string(&CocoResult {
                 image_id,
                 category_id,
                 bbox: to_coco(*bbox),

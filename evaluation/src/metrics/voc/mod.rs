@@ -15,9 +15,9 @@ pub use detections::{Detections, is_folder, read_detections, write_comp4, write_
 pub use replay::VocReplay;
 pub use report::{ClassReport, Counts, Protocol, Report, Scores};
 
-use crate::data::voc::{Object, VocData};
 use rayon::prelude::*;
 use std::collections::HashSet;
+use vovdet_datasets::voc::{Object, VocData};
 
 /// What computes the figures.
 pub const METRICS: &str = "vovdet";

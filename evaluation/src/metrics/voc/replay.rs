@@ -1,9 +1,9 @@
 //! VOC's figures with images that count several times.
 
 use super::{Detection, Scores, Verdict, area_under_curve};
-use crate::data::voc::VocData;
 use crate::metrics::replay::{Event, LANES, Lanes, Replay};
 use std::collections::HashMap;
+use vovdet_datasets::voc::VocData;
 
 /// Recalls of the convention of 2007.
 const ELEVEN: usize = 11;

@@ -2,13 +2,13 @@
 
 use super::{Class, Detections, evaluate};
 use crate::Result;
-use crate::data::category;
-use crate::data::voc::VocData;
 use crate::metrics::named::Named;
 use crate::metrics::provenance::Provenance;
 use crate::metrics::selection::Selection;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
+use vovdet_datasets::category;
+use vovdet_datasets::voc::VocData;
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use crate::cli::eval::show::{figure, number};
 use crate::cli::names::in_table;
+use crate::cli::table::Columns;
 use std::fmt::Write;
 use vovdet_evaluation::metrics::compare::{Bootstrap, Class, Delta, FEWEST_IMAGES, Section};
 
@@ -24,13 +25,12 @@ pub fn drawn(bootstrap: &Bootstrap, images: usize) -> String {
 
 /// The figures of all classes together.
 pub fn figures(section: &Section, bootstrap: Option<&Bootstrap>) -> String {
-    let width = section.figures.iter().map(|delta| delta.figure.len()).max().unwrap_or(0).max(5);
-    let mut text = format!("\n{:<width$}  {}\n", section.kind, head(bootstrap));
+    let mut table = Columns::new([0, 4]);
+    table.row(std::iter::once(section.kind.to_string()).chain(head(bootstrap)));
     for delta in &section.figures {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{:<width$}  {}", delta.figure, row(delta, bootstrap));
+        table.row(std::iter::once(delta.figure.to_owned()).chain(row(delta, bootstrap)));
     }
-    text
+    format!("\n{}\n", table.text())
 }
 
 /// The classes worth a line, the largest loss first.
@@ -75,49 +75,42 @@ pub fn classes(section: &Section, bootstrap: Option<&Bootstrap>, all: bool) -> S
     if list.is_empty() {
         return text;
     }
-    let width = list.iter().map(|(name, _)| in_table(name).chars().count()).max().unwrap_or(0).max(5);
     let beside = |class: &Class| -> Vec<Delta> {
         class.figures.iter().skip(1).filter(|delta| BESIDE.contains(&delta.figure)).copied().collect()
     };
     let images = |class: &Class| first(class).and_then(|delta| delta.images);
-    let images_head = if bootstrap.is_some() { "  images" } else { "" };
-    let _ = write!(text, "{:<width$}  objects{images_head}  {}", "class", head(bootstrap));
-    for delta in list.first().map(|(_, class)| beside(class)).unwrap_or_default() {
-        let _ = write!(text, "  {:>8}", format!("Δ{}", delta.figure));
-    }
-    text += "\n";
+    let counts = if bootstrap.is_some() { 3 } else { 2 };
+    // The interval stands behind the counts and three figures.
+    let mut table = Columns::new([0, counts + 3]);
+    let names = ["class", "objects", "images"].into_iter().take(counts).map(String::from);
+    let others = list.first().map(|(_, class)| beside(class)).unwrap_or_default();
+    table.row(names.chain(head(bootstrap)).chain(others.iter().map(|delta| format!("Δ{}", delta.figure))));
     for (name, class) in list {
-        let _ = write!(text, "{:<width$}  {:>7}", in_table(name), class.objects);
-        if bootstrap.is_some() {
-            let _ = write!(text, "  {:>6}", images(class).unwrap_or(0));
-        }
-        if let Some(delta) = first(class) {
-            let _ = write!(text, "  {}", row(&delta, bootstrap));
-        }
-        for delta in beside(class) {
-            let _ = write!(text, "  {:>8}", signed(delta.delta));
-        }
-        text += "\n";
+        let images = images(class).unwrap_or(0).to_string();
+        let cells = [in_table(name).into_owned(), class.objects.to_string(), images].into_iter().take(counts);
+        let figures = first(class).map(|delta| row(&delta, bootstrap)).unwrap_or_default();
+        table.row(cells.chain(figures).chain(beside(class).iter().map(|delta| signed(delta.delta))));
     }
-    text
+    text + &table.text() + "\n"
 }
 
-fn head(bootstrap: Option<&Bootstrap>) -> String {
-    let interval = if bootstrap.is_some() { format!("  {:<20}  B better", "interval") } else { String::new() };
-    format!("{:>6}  {:>6}  {:>7}{interval}", "A", "B", "B - A")
+/// What stands above [`row`].
+fn head(bootstrap: Option<&Bootstrap>) -> Vec<String> {
+    let interval: &[&str] = if bootstrap.is_some() { &["interval", "B better"] } else { &[] };
+    ["A", "B", "B - A"].iter().chain(interval).map(|&text| text.to_owned()).collect()
 }
 
-fn row(delta: &Delta, bootstrap: Option<&Bootstrap>) -> String {
+/// The figure of both, their difference, and with intervals those, marked, and how often B is better.
+fn row(delta: &Delta, bootstrap: Option<&Bootstrap>) -> Vec<String> {
     let show = |value: Option<f64>| figure(value.unwrap_or(-1.0));
-    let mut text = format!("{:>6}  {:>6}  {:>7}", show(delta.a), show(delta.b), signed(delta.delta));
+    let mut cells = vec![show(delta.a), show(delta.b), signed(delta.delta)];
     if bootstrap.is_some() {
         let ends = delta.low.zip(delta.high);
-        let interval = ends.map_or_else(|| "–".into(), |(low, high)| format!("[{}, {}]", bound(low), bound(high)));
-        let mark = if delta.is_marked() { '*' } else { ' ' };
-        let better = delta.better.map_or_else(|| "–".into(), percent);
-        let _ = write!(text, "  {interval:<18} {mark}  {better:>8}");
+        let mark = if delta.is_marked() { " *" } else { "" };
+        cells.push(ends.map_or_else(|| "–".into(), |(low, high)| format!("[{}, {}]{mark}", bound(low), bound(high))));
+        cells.push(delta.better.map_or_else(|| "–".into(), percent));
     }
-    text
+    cells
 }
 
 /// A difference with its sign.

@@ -5,8 +5,9 @@ mod share;
 mod voc;
 
 use super::page::PageOptions;
-use super::{refuse_to_replace, show};
+use super::show;
 use crate::cli::console::Console;
+use crate::cli::overwrite::refuse_to_replace;
 use crate::cli::{Outcome, Run};
 use anyhow::Result;
 use clap::Args;

@@ -44,11 +44,11 @@ pub fn merge(console: &Console, shares: &[Share], save: Option<&Path>, start: In
     let images = protocol.selection.of((0..data.images.len()).collect());
     let files = share::by_file(shares, &images, |image| data.images[image].id.as_str().into())?;
     let mut all = Detections::none(&data);
-    let mut told = HashSet::new();
+    let mut noted = HashSet::new();
     for (path, images) in &files {
         let found = read_detections(path, &data, names, None)?;
         for note in found.notes {
-            if told.insert(note.clone()) {
+            if noted.insert(note.clone()) {
                 console.note(note);
             }
         }
