@@ -12,30 +12,24 @@ use vovdet_pretrained::{Checkpoint, Dtype};
 pub(super) fn adapt(spec: &mut ModelSpec, checkpoint: &Checkpoint, keys: &Keys) -> Result<(), Error> {
     let shape = |name: &str| keys.index(name).map(|i| checkpoint.tensors()[i].shape.as_slice());
     let dimension = |name: &str, axis: usize| shape(name).and_then(|s| s.get(axis)).map(|&d| d as i64);
-    match &mut spec.task {
+    let classes = match &mut spec.task {
         Task::Classify { outputs } => {
             *outputs = dimension(&format!("{}.weight", last_layer(&spec.backbone)), 0).unwrap_or(0);
-            if spec.classes.len() as i64 != *outputs {
-                spec.classes = match *outputs {
-                    1000 => Class::from_names(vovdet_pretrained::classes::imagenet().iter().copied()),
-                    n => Class::table(n as usize),
-                };
-            }
+            *outputs
         }
         Task::MaskRcnn(head) => {
             adapt_head(head, keys, &dimension);
             head.anchors.cells = stored_anchors(head, checkpoint, keys)?;
-            let foreground = dimension("roi_heads.box_predictor.cls_score.weight", 0).map_or(0, |n| (n - 1).max(0));
-            if spec.classes.len() as i64 != foreground {
-                spec.classes = Class::table(foreground as usize);
-            }
+            dimension("roi_heads.box_predictor.cls_score.weight", 0).map_or(0, |n| n - 1)
         }
-        Task::OneStage(head) => {
-            let foreground = one_stage::adapt(head, checkpoint, &dimension)?;
-            if spec.classes.len() as i64 != foreground {
-                spec.classes = Class::table(foreground as usize);
-            }
-        }
+        Task::OneStage(head) => one_stage::adapt(head, checkpoint, &dimension)?,
+    };
+    let classes = classes.max(0);
+    if spec.classes.len() as i64 != classes {
+        spec.classes = match (&spec.task, classes) {
+            (Task::Classify { .. }, 1000) => Class::from_names(vovdet_pretrained::classes::imagenet().iter().copied()),
+            (_, n) => Class::table(n as usize),
+        };
     }
     one_stage::adapt_norms(spec, checkpoint, keys)?;
     adapt_norm(spec, keys);

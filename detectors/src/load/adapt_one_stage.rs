@@ -6,7 +6,7 @@ use crate::Error;
 use crate::spec::{ExtraSpec, ModelSpec, NormKind, NormSpec, OneStageSpec, PriorMap, Task};
 use vovdet_pretrained::{CaffePriorBox, Checkpoint};
 
-/// Takes the prior boxes over; returns the number of foreground classes.
+/// Takes the prior boxes over; returns the number of foreground classes, below 0 if the shapes make no sense.
 pub(super) fn adapt(
     head: &mut OneStageSpec,
     checkpoint: &Checkpoint,
@@ -25,7 +25,7 @@ pub(super) fn adapt(
     let outputs =
         ["weight", "conv.weight", "pw.weight"].iter().find_map(|name| dimension(&format!("{prefix}conf.0.{name}"), 0));
     let each = head.priors.first().map_or(1, PriorMap::per_cell);
-    Ok(outputs.map_or(0, |n| (n / each - 1).max(0)))
+    Ok(outputs.map_or(0, |n| n / each - 1))
 }
 
 fn prior_map(theirs: &CaffePriorBox) -> Result<PriorMap, String> {

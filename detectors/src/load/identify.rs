@@ -70,7 +70,7 @@ struct Family {
     names: &'static [&'static str],
 }
 
-const FAMILIES: [Family; 4] = [
+const FAMILIES: &[Family] = &[
     Family { key: "roi_heads.mask_predictor.", body: DETECTOR_BODY, names: &["mask_rcnn_"] },
     Family { key: "rpn.", body: DETECTOR_BODY, names: &["faster_rcnn_"] },
     Family { key: "arm.", body: ONE_STAGE_BODY, names: &["refinedet"] },

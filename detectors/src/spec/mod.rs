@@ -115,7 +115,7 @@ impl ModelSpec {
         Ok(())
     }
 
-    /// The dialect of a detector; `None` for a classifier.
+    /// The dialect of a detector; `None` for a classifier, and for a detector whose references do not differ.
     pub fn dialect(&self) -> Option<Dialect> {
         match &self.task {
             Task::MaskRcnn(m) => Some(m.dialect),

@@ -75,7 +75,7 @@ const TOOLBOX_FORMS: [&str; 8] = [
 ];
 
 /// Backbones of which there is one.
-const SINGLES: [&str; 3] = ["peleenet", "mobilenet", "mobilenet_v2"];
+const SINGLES: &[&str] = &["peleenet", "mobilenet", "mobilenet_v2"];
 
 /// The model that ships with the program.
 pub(crate) const NUCLEI: &str = "nuclei_mask_rcnn_vovnet27_slim";
@@ -94,7 +94,7 @@ pub fn backbone_names() -> Vec<String> {
     let caffe = plain().map(|r| format!("{}{CAFFE}", r.name));
     let bottleneck = plain().map(|r| format!("{}{BOTTLENECK}", r.name));
     let toolbox = TOOLBOX_FORMS.iter().map(|name| format!("{name}{TOOLBOX}"));
-    let others = RESNETS.iter().map(|r| r.0).chain(DENSENETS.iter().map(|d| d.0)).chain(SINGLES);
+    let others = RESNETS.iter().map(|r| r.0).chain(DENSENETS.iter().map(|d| d.0)).chain(SINGLES.iter().copied());
     vovnets.chain(caffe).chain(bottleneck).chain(toolbox).chain(others.map(String::from)).collect()
 }
 
