@@ -1,5 +1,7 @@
 //! Every model name can be trained: its parameters have names of their own, each gets a gradient, and the train flag
 //! reaches each norm.
+//!
+//! All of them take minutes. To try some, say what their names contain: `VOVDET_MODELS=vgg16,pelee`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::{BTreeMap, HashSet};
@@ -18,10 +20,19 @@ const REGIONS: [Bbox; 4] = [
     [-250.0, -240.0, 310.0, 330.0],
 ];
 
+/// The models to try: those whose names contain one of the texts in `VOVDET_MODELS`, or all.
+fn chosen() -> Vec<String> {
+    let Ok(texts) = std::env::var("VOVDET_MODELS") else { return model_names() };
+    let names: Vec<String> =
+        model_names().into_iter().filter(|name| texts.split(',').any(|text| name.contains(text))).collect();
+    assert!(!names.is_empty(), "no model's name contains one of {texts:?}");
+    names
+}
+
 /// Specs with all names that stand for them. A detector has one class: more of them change no layer's arithmetic.
 fn networks() -> Vec<(ModelSpec, Vec<String>)> {
     let mut networks: BTreeMap<String, (ModelSpec, Vec<String>)> = BTreeMap::new();
-    for name in model_names() {
+    for name in chosen() {
         let mut spec = ModelSpec::named(&name, None).unwrap();
         if !matches!(spec.task, Task::Classify { .. }) {
             spec.classes = Class::from_names(["thing"]);
