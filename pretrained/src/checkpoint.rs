@@ -17,6 +17,9 @@ use crate::{
 /// Bytes at the beginning of a file that its format is recognised by.
 const START: usize = 64 << 10;
 
+/// Bytes of a part of a tensor's data, a multiple of every element's size: larger ones leave the processor's caches.
+const PART: usize = 1 << 20;
+
 /// A checkpoint file, open and indexed.
 ///
 /// Opening reads the index only. The data of a tensor are read when they are asked for, and nothing
@@ -146,24 +149,28 @@ impl Checkpoint {
         self.layout(name).and_then(|layout| layout.bytes(&self.bytes)).map_err(|kind| Error::new(&self.source, kind))
     }
 
-    /// As [`read`](Self::read), into a buffer that is used again and again: afterwards it holds this tensor's data and
-    /// nothing else. Reading all tensors through one buffer is the fastest way to read them.
+    /// As [`read`](Self::read), in order and in parts, so that no tensor is in memory twice: `each` gets the parts, of
+    /// whole elements. Parts of files go through `buffer`, which is worth keeping for the next tensor.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
-    pub fn read_into(&self, name: &str, buffer: &mut Vec<u8>) -> Result<()> {
+    /// As [`read`](Self::read), or what `each` returns.
+    pub fn read_parts<E: From<Error>>(
+        &self,
+        name: &str,
+        buffer: &mut Vec<u8>,
+        mut each: impl FnMut(&[u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
         let _span = tracing::trace_span!("read", tensor = name).entered();
-        let mut read = || {
-            let layout = self.layout(name)?;
-            match layout.file_range() {
-                Some(range) => self.bytes.read_into(range, buffer),
-                None => {
-                    *buffer = layout.bytes(&self.bytes)?.into_owned();
-                    Ok(())
-                }
-            }
+        let refused = |kind| E::from(Error::new(&self.source, kind));
+        let layout = self.layout(name).map_err(refused)?;
+        let Some(range) = layout.file_range().filter(|_| self.bytes.is_file()) else {
+            return each(&layout.bytes(&self.bytes).map_err(refused)?);
         };
-        read().map_err(|kind| Error::new(&self.source, kind))
+        for start in range.clone().step_by(PART) {
+            self.bytes.read_into(start..range.end.min(start + PART), buffer).map_err(refused)?;
+            each(buffer)?;
+        }
+        Ok(())
     }
 
     fn layout(&self, name: &str) -> Read<&Layout> {

@@ -48,6 +48,11 @@ impl Source {
         }
     }
 
+    /// Whether bytes are read from a file.
+    pub fn is_file(&self) -> bool {
+        matches!(self, Self::File(..))
+    }
+
     /// These bytes, which must lie inside [`len`](Self::len).
     ///
     /// # Errors

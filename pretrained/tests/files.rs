@@ -9,7 +9,7 @@ use std::{
 };
 
 use common::{check_tensors, fixture, json, shared};
-use vovdet_pretrained::{Checkpoint, ErrorKind, Format};
+use vovdet_pretrained::{Checkpoint, Dtype, ErrorKind, Format, TensorData, write_safetensors};
 
 /// Far above what any of these small files takes, far below what a bomb would.
 const QUICK: Duration = Duration::from_secs(2);
@@ -254,7 +254,7 @@ fn a_file_that_is_cut_while_it_is_open_is_an_error() {
         std::fs::File::options().write(true).open(&path).unwrap().set_len(100).unwrap();
         let error = checkpoint.read(&largest).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Truncated(_)), "{error}");
-        assert!(checkpoint.read_into(&largest, &mut Vec::new()).is_err());
+        assert!(checkpoint.read_parts(&largest, &mut Vec::new(), |_| Ok::<_, vovdet_pretrained::Error>(())).is_err());
     }
 }
 
@@ -296,4 +296,23 @@ fn names_of_files_and_tensors_cannot_steer_a_terminal() {
     let error = Checkpoint::from_bytes("evil\x1b]0;x\x07.safetensors", bytes).unwrap_err().to_string();
     assert!(error.contains("evil\\u{1b}]0;x\\u{7}.safetensors") && error.contains("float8") || error.contains("F8"));
     assert!(!error.contains(|c: char| c.is_control() || c == '\u{202e}'), "{error:?}");
+}
+
+/// 3 MB of numbers that all differ, and one element more than whole parts.
+#[test]
+fn a_long_tensor_comes_in_parts_of_whole_elements() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.safetensors");
+    let bytes: Vec<u8> = (0..393_217_u64).flat_map(u64::to_le_bytes).collect();
+    let long = TensorData { name: "long", dtype: Dtype::I64, shape: &[393_217], bytes: bytes.as_slice().into() };
+    write_safetensors(&path, &[long], &Default::default()).unwrap();
+    let (mut parts, mut sizes, mut buffer) = (Vec::new(), Vec::new(), Vec::new());
+    let each = |part: &[u8]| {
+        parts.extend_from_slice(part);
+        sizes.push(part.len());
+        Ok::<_, vovdet_pretrained::Error>(())
+    };
+    Checkpoint::open(&path).unwrap().read_parts("long", &mut buffer, each).unwrap();
+    assert_eq!(parts, bytes);
+    assert!(sizes.len() > 2 && sizes.iter().all(|size| size % 8 == 0) && buffer.capacity() < bytes.len(), "{sizes:?}");
 }

@@ -199,7 +199,8 @@ impl Lines {
         self.done += 1;
         let tenths = self.len.map_or(0, |len| 10 * self.done / len);
         let since = now.duration_since(self.last);
-        if since < SOMETIMES && !(tenths > self.tenths && since >= SOON) {
+        // A run that is done says so itself.
+        if self.len == Some(self.done) || since < SOMETIMES && !(tenths > self.tenths && since >= SOON) {
             return None;
         }
         (self.last, self.tenths) = (now, tenths);
@@ -266,13 +267,13 @@ mod tests {
         for step in 1..=1000 {
             said.extend(lines.step(start + Duration::from_millis(100 * step)));
         }
-        assert_eq!(said.len(), 10, "{said:?}");
+        assert_eq!(said.len(), 9, "{said:?}");
         assert_eq!(said[2], "300 of 1000 images, 30 % in 30 s, 1 min 10 s left");
-        assert_eq!(said[9], "1000 of 1000 images, 100 % in 1 min 40 s, 0 s left");
+        assert_eq!(said[8], "900 of 1000 images, 90 % in 1 min 30 s, 10 s left");
         let mut short = Lines::new(Some(10), "images");
         let start = short.start;
         let at = (1..=10).filter(|step| short.step(start + Duration::from_secs(2 * *step)).is_some());
-        assert_eq!(at.collect::<Vec<_>>(), [5, 10], "not at every tenth of a short run");
+        assert_eq!(at.collect::<Vec<_>>(), [5], "not at every tenth of a short run, nor at its end");
     }
 
     #[test]

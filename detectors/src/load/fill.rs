@@ -39,8 +39,16 @@ pub(super) fn fill(
             file: checkpoint.source().to_owned(),
             reason: format!("{} is {}, which no network computes with", info.name, info.dtype.name()),
         })?;
-        checkpoint.read_into(&info.name, &mut buffer)?;
-        vovdet_native::copy_from_bytes(&mut parameter.tensor, &buffer, kind)?;
+        tch::no_grad(|| {
+            let flat = parameter.tensor.f_view([-1])?;
+            let mut filled = 0;
+            checkpoint.read_parts(&info.name, &mut buffer, |part| {
+                let count = (part.len() / kind.elt_size_in_bytes()) as i64;
+                vovdet_native::copy_from_bytes(&mut flat.f_narrow(0, filled, count)?, part, kind)?;
+                filled += count;
+                Ok::<_, Error>(())
+            })
+        })?;
         report.applied += 1;
     }
     report.add_rest(checkpoint, whole, keys, &used);

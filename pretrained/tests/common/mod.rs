@@ -38,6 +38,7 @@ pub fn check_tensors(checkpoint: &Checkpoint, expected: &Value, prefix: &str) ->
     let source = checkpoint.source();
     let expected = expected.as_object().unwrap();
     let mut buffer = vec![0xaa; 7];
+    let mut parts = Vec::new();
     for (name, want) in expected {
         let name = name.strip_prefix(prefix).unwrap();
         let info =
@@ -49,8 +50,13 @@ pub fn check_tensors(checkpoint: &Checkpoint, expected: &Value, prefix: &str) ->
         assert_eq!(bytes.len(), info.byte_len(), "{source}: {name}");
         assert_eq!(bytes, *checkpoint.bytes(name).unwrap(), "{source}: {name}");
         assert_eq!(sha256(&bytes), want["sha256"].as_str().unwrap(), "{source}: {name}");
-        checkpoint.read_into(name, &mut buffer).unwrap();
-        assert_eq!(bytes, buffer, "{source}: {name} into a buffer");
+        parts.clear();
+        let mut each = |part: &[u8]| {
+            parts.extend_from_slice(part);
+            Ok::<_, vovdet_pretrained::Error>(())
+        };
+        checkpoint.read_parts(name, &mut buffer, &mut each).unwrap();
+        assert_eq!(bytes, parts, "{source}: {name} in parts");
     }
     expected.len()
 }
