@@ -11,6 +11,7 @@ use crate::{Classifier, Detector, Error, Geometry, ModelSpec};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use tch::{Device, Kind, Tensor, nn};
 use vovdet_pretrained::{Dtype, TensorData, write_safetensors};
 
@@ -147,6 +148,9 @@ impl Network {
     /// # Errors
     /// libtorch's message.
     pub fn initialise(&mut self, seed: i64) -> Result<(), Error> {
+        // libtorch's generator is that of the whole process.
+        static DRAWING: Mutex<()> = Mutex::new(());
+        let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
         tch::manual_seed(seed);
         self.parameters.iter_mut().try_for_each(initialise)
     }
