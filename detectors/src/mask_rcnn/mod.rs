@@ -15,7 +15,7 @@ use crate::ops::roi_align::{Pyramid, Roi, pyramid_roi_align};
 use crate::spec::{MaskRcnnSpec, ModelSpec, Rules, Task};
 use crate::{Error, Geometry, Prepared};
 use heads::{BoxHead, MaskHead, RpnHead};
-use postprocess::Found;
+use postprocess::ImageDetections;
 use proposals::Proposals;
 use tch::{Device, Kind, Tensor, nn};
 
@@ -52,7 +52,7 @@ struct Outputs {
     proposals: Vec<Proposals>,
     box_logits: Tensor,
     box_deltas: Tensor,
-    found: Vec<Found>,
+    found: Vec<ImageDetections>,
     /// `[D, 28, 28]`, the predicted class's channel, detections of all images in order.
     mask_logits: Option<Tensor>,
 }

@@ -16,7 +16,7 @@ const ROI_WEIGHTS: [f32; 4] = [10.0, 10.0, 5.0, 5.0];
 
 /// Detections of one image in input pixels, best first.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct ImageDetections {
     pub(super) boxes: Vec<Bbox>,
     pub(super) scores: Vec<f32>,
     /// Foreground class, from 0.
@@ -31,7 +31,7 @@ pub(super) fn detect(
     logits: &Tensor,
     deltas: &Tensor,
     sizes: &[(u32, u32)],
-) -> Result<Vec<Found>, Error> {
+) -> Result<Vec<ImageDetections>, Error> {
     let probabilities = HostArray::new(logits.f_softmax(-1, Kind::Float)?)?;
     let deltas = HostArray::new(deltas.f_to_kind(Kind::Float)?)?;
     let row = |array: &HostArray<f32>| array.shape().last().copied().unwrap_or(1).max(1) as usize;
@@ -54,7 +54,7 @@ fn detect_one<'a>(
     rules: &Rules,
     rows: impl Iterator<Item = ((&'a [f32], &'a [f32]), &'a Bbox)>,
     size: (u32, u32),
-) -> Found {
+) -> ImageDetections {
     let coder = BoxCoder { weights: ROI_WEIGHTS, plus_one: rules.plus_one, max_log_scale: MAX_LOG_SCALE };
     let (width, height) = (size.0 as f32, size.1 as f32);
     let (mut boxes, mut scores, mut labels) = (Vec::new(), Vec::new(), Vec::new());
@@ -95,7 +95,7 @@ fn detect_one<'a>(
     } else {
         keep.truncate(limit);
     }
-    Found {
+    ImageDetections {
         boxes: keep.iter().map(|&i| boxes[i]).collect(),
         scores: keep.iter().map(|&i| scores[i]).collect(),
         labels: keep.iter().map(|&i| labels[i]).collect(),
@@ -110,7 +110,7 @@ pub(super) fn probabilities(logits: &Tensor) -> Result<HostArray<f32>, Error> {
 /// Boxes scaled to the original images, masks pasted into them; `masks` holds those of all images in order.
 pub(super) fn finish(
     rules: &Rules,
-    found: &[Found],
+    found: &[ImageDetections],
     masks: Option<&HostArray<f32>>,
     images: &[Geometry],
 ) -> Result<Vec<Vec<Detection>>, Error> {

@@ -1,7 +1,7 @@
 //! Everything that the network makes, under the names of the parity fixtures.
 
 use super::Outputs;
-use super::postprocess::Found;
+use super::postprocess::Candidate;
 use crate::Error;
 use crate::detection::Detection;
 use crate::spec::OneStageRules;
@@ -13,7 +13,7 @@ use tch::Tensor;
 pub(super) fn named(
     rules: &OneStageRules,
     outputs: Outputs,
-    found: &[Vec<Found>],
+    found: &[Vec<Candidate>],
     finished: &[Vec<Detection>],
 ) -> Result<Vec<(String, Tensor)>, Error> {
     let mut named: Vec<(String, Tensor)> = Vec::new();
@@ -52,10 +52,10 @@ fn rows(values: &[f32], width: i64) -> Result<Tensor, Error> {
 }
 
 /// Detections as the references' own rows.
-fn detections(found: &[Vec<Found>]) -> Result<Vec<(String, Tensor)>, Error> {
+fn detections(found: &[Vec<Candidate>]) -> Result<Vec<(String, Tensor)>, Error> {
     let (mut values, mut images) = (Vec::new(), Vec::new());
     for (image, found) in (0i64..).zip(found) {
-        let mut found: Vec<&Found> = found.iter().collect();
+        let mut found: Vec<&Candidate> = found.iter().collect();
         found.sort_by_key(|f| f.label);
         for f in found {
             values.extend([f.label as f32 + 1.0, f.score]);

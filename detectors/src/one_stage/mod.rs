@@ -21,7 +21,7 @@ use crate::spec::{ModelSpec, OneStageRules, OneStageSpec, Task};
 use crate::{Error, Geometry, Prepared};
 use extras::Extra;
 use head::{Head, Raw};
-use postprocess::Found;
+use postprocess::Candidate;
 use tch::{Device, Kind, Tensor, nn};
 
 /// The detector.
@@ -157,7 +157,7 @@ impl OneStage {
     }
 
     /// Detections per image in the unit of the prior boxes.
-    fn found(&self, outputs: &Outputs, batch: &Tensor) -> Result<Vec<Vec<Found>>, Error> {
+    fn found(&self, outputs: &Outputs, batch: &Tensor) -> Result<Vec<Vec<Candidate>>, Error> {
         let (_, _, height, width) = batch.size4()?;
         let size = if self.rules.pixels { (width as f32, height as f32) } else { (1.0, 1.0) };
         let arm = outputs.refined.as_ref().map(|(_, arm)| arm);
@@ -165,8 +165,8 @@ impl OneStage {
     }
 
     /// Detections in pixels of the original images.
-    fn finish(&self, found: Vec<Vec<Found>>, images: &[Geometry]) -> Vec<Vec<Detection>> {
-        let finish = |(mut found, geometry): (Vec<Found>, &Geometry)| {
+    fn finish(&self, found: Vec<Vec<Candidate>>, images: &[Geometry]) -> Vec<Vec<Detection>> {
+        let finish = |(mut found, geometry): (Vec<Candidate>, &Geometry)| {
             found.iter_mut().for_each(|f| f.bbox = self.to_original(&f.bbox, geometry));
             postprocess::soften(&mut found, &self.head);
             found.iter().map(|f| Detection { bbox: f.bbox, score: f.score, label: f.label, mask: None }).collect()

@@ -15,7 +15,7 @@ const WEIGHTS: [f32; 4] = [10.0, 10.0, 5.0, 5.0];
 
 /// One detection in the unit of the prior boxes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Found {
+pub(super) struct Candidate {
     pub(super) bbox: Bbox,
     pub(super) score: f32,
     /// Foreground class, from 0.
@@ -54,7 +54,7 @@ pub(super) fn detect(
     arm: Option<&Raw>,
     odm: &Raw,
     size: (f32, f32),
-) -> Result<Vec<Vec<Found>>, Error> {
+) -> Result<Vec<Vec<Candidate>>, Error> {
     let count = priors.corners.len();
     let images = odm.deltas.size().first().copied().unwrap_or(0) as usize;
     if odm.deltas.size().get(1).copied() != Some(count as i64) {
@@ -97,7 +97,7 @@ fn detect_one(
     boxes: &[Bbox],
     scores: &[f32],
     alive: &[bool],
-) -> Vec<Found> {
+) -> Vec<Candidate> {
     let post = &spec.post;
     let columns = scores.len() / boxes.len().max(1);
     let nms = NmsRule { threshold: post.nms, inclusive: rules.nms_inclusive, plus_one: 0.0 };
@@ -111,10 +111,10 @@ fn detect_one(
         let sorted: Vec<Bbox> = order.iter().map(|&i| boxes[i]).collect();
         nms_sorted(&sorted, nms, usize::MAX).into_iter().map(move |k| {
             let prior = order[k];
-            Found { bbox: boxes[prior], score: scores[prior * columns + label + 1], label, prior }
+            Candidate { bbox: boxes[prior], score: scores[prior * columns + label + 1], label, prior }
         })
     };
-    let mut found: Vec<Found> = (0..columns.saturating_sub(1)).into_par_iter().flat_map_iter(of_class).collect();
+    let mut found: Vec<Candidate> = (0..columns.saturating_sub(1)).into_par_iter().flat_map_iter(of_class).collect();
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     if rules.one_per_prior {
         let mut seen = vec![false; boxes.len()];
@@ -127,15 +127,15 @@ fn detect_one(
 }
 
 /// Linear soft-NMS on what is left, class by class, on boxes in pixels that hold their last one.
-pub(super) fn soften(found: &mut Vec<Found>, spec: &OneStageSpec) {
+pub(super) fn soften(found: &mut Vec<Candidate>, spec: &OneStageSpec) {
     let Some(rule) = spec.post.soft_nms else { return };
     let classes = found.iter().map(|f| f.label + 1).max().unwrap_or(0);
     let mut softened = Vec::with_capacity(found.len());
     for label in 0..classes {
-        let members: Vec<&Found> = found.iter().filter(|f| f.label == label).collect();
+        let members: Vec<&Candidate> = found.iter().filter(|f| f.label == label).collect();
         let (boxes, scores): (Vec<Bbox>, Vec<f32>) = members.iter().map(|f| (f.bbox, f.score)).unzip();
         let kept = soft_nms(&boxes, &scores, rule);
-        softened.extend(kept.into_iter().map(|(i, score)| Found { score, ..*members[i] }));
+        softened.extend(kept.into_iter().map(|(i, score)| Candidate { score, ..*members[i] }));
     }
     softened.sort_by(|a, b| b.score.total_cmp(&a.score));
     *found = softened;
